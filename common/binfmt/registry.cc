@@ -1,0 +1,162 @@
+#include "binfmt/registry.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/file.h"
+#include "base/paths.h"
+
+#ifndef BINFMTFS_MAGIC
+#define BINFMTFS_MAGIC 0x42494e4d  // linux/magic.h
+#endif
+
+namespace emud {
+namespace {
+
+const std::string mount_point{binfmt_misc_mount};
+
+bool is_binfmt_misc(int fd) {
+  struct statfs info {};
+  // The kernel's types differ between architectures: compare as unsigned.
+  return ::fstatfs(fd, &info) == 0 && static_cast<unsigned long>(info.f_type) == BINFMTFS_MAGIC;
+}
+
+// O_DIRECTORY makes the lookup follow an autofs trigger (fs/namei.c, follow_automount).
+Result<UniqueFd> open_mount() { return open_at(AT_FDCWD, mount_point, O_RDONLY | O_DIRECTORY); }
+
+Failure mount_failure(int error) {
+  constexpr std::string_view action = "mount binfmt_misc at";
+  switch (error) {
+    case ENODEV:
+    case ENOENT:
+      return fail_errno(ENODEV, action, mount_point,
+                        "The kernel has no binfmt_misc: `modprobe binfmt_misc`, or a kernel with "
+                        "CONFIG_BINFMT_MISC");
+    case EPERM:
+    case EACCES:
+      return fail_errno(error, action, mount_point,
+                        "Mounting was refused: Linux 6.7 is needed for a private scope; in a container or under "
+                        "AppArmor, allow user namespaces to mount, or use --scope host with emud");
+    default: return fail_errno(error, action, mount_point);
+  }
+}
+
+Failure register_failure(int error, const Rule& rule) {
+  constexpr std::string_view action = "register handler";
+  switch (error) {
+    case EROFS:
+      return fail_errno(error, action, rule.name,
+                        "binfmt_misc is mounted read-only here, as in some containers and WSL: remount it "
+                        "writable (`mount -o remount,rw /proc/sys/fs/binfmt_misc`), or use a private scope");
+    case EEXIST:
+      return fail_errno(error, action, rule.name,
+                        fmt::format("Another program made an entry of emud's name with other content: look at "
+                                    "{}/{} and remove it if nobody needs it", mount_point, rule.name));
+    case EPERM:
+      return fail_errno(error, action, rule.name,
+                        "The kernel refused the registration: emud must run as root in this user namespace");
+    case EACCES:
+      return fail_errno(error, action, rule.name,
+                        fmt::format("{} must be executable for root, on a file system not mounted noexec",
+                                    rule.interpreter));
+    case ENOENT:
+      return fail_errno(error, action, rule.name,
+                        fmt::format("The interpreter {} is not there: `emuctl emulator list` shows what is "
+                                    "installed", rule.interpreter));
+    case EINVAL:
+      return fail_errno(error, action, rule.name,
+                        "The kernel did not take the registration string; please report this with `uname -r`");
+    default: return fail_errno(error, action, rule.name);
+  }
+}
+
+}  // namespace
+
+Result<Registry> Registry::open_host() {
+  EMUD_ASSIGN(UniqueFd directory, open_mount());
+  if (!is_binfmt_misc(directory.get())) {
+    if (::mount("binfmt_misc", mount_point.c_str(), "binfmt_misc",
+                MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
+      return mount_failure(errno);
+    }
+    EMUD_ASSIGN(directory, open_mount());
+    if (!is_binfmt_misc(directory.get())) {
+      return fail(Errc::not_supported, "open", mount_point, "it is not binfmt_misc even after a mount",
+                  "Look at `findmnt /proc/sys/fs/binfmt_misc`");
+    }
+  }
+  return Registry{std::move(directory)};
+}
+
+Result<Registry> Registry::look_at_host() {
+  EMUD_ASSIGN(UniqueFd directory, open_mount());
+  if (!is_binfmt_misc(directory.get())) {
+    return fail(Errc::not_found, "open", mount_point, "binfmt_misc is not mounted there yet");
+  }
+  return Registry{std::move(directory)};
+}
+
+Result<Registry> Registry::mount_private() {
+  if (::mount("binfmt_misc", mount_point.c_str(), "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              nullptr) != 0) {
+    return mount_failure(errno);
+  }
+  EMUD_ASSIGN(UniqueFd directory, open_mount());
+  if (!is_binfmt_misc(directory.get())) {
+    return fail(Errc::not_supported, "open", mount_point, "the mounted file system is not binfmt_misc");
+  }
+  return Registry{std::move(directory)};
+}
+
+Result<Registration> Registry::add(const Architecture& architecture,
+                                   const VerifiedEmulator& emulator, bool credentials) {
+  Rule rule = make_rule(architecture, emulator.path(), credentials);
+  EMUD_ASSIGN(const std::string text, registration_string(rule));
+  auto opened = open_at(directory_.get(), "register", O_WRONLY);
+  if (!opened) return register_failure(opened.error().errno_value, rule);
+  if (::write(opened->get(), text.data(), text.size()) < 0) {
+    const int error = errno;
+    if (error != EEXIST) return register_failure(error, rule);
+    const auto entry = inspect(rule.name);
+    if (!entry || !is_same(*entry, rule)) return register_failure(error, rule);
+  }
+  return Registration{std::move(rule), architecture};
+}
+
+Result<> Registry::remove(const Rule& rule) {
+  const auto entry = inspect(rule.name);
+  if (!entry) {
+    if (entry.error().code == Errc::not_found) return {};
+    return std::unexpected(entry.error());
+  }
+  if (!is_same(*entry, rule)) {
+    return fail(Errc::busy, "remove handler", rule.name, "its content is not what emud wrote",
+                fmt::format("Look at {}/{}; emud leaves entries of others alone", mount_point, rule.name));
+  }
+  auto removed = write_control(directory_.get(), rule.name, "-1");
+  if (!removed && removed.error().code != Errc::not_found) return removed;
+  return {};
+}
+
+Result<Entry> Registry::inspect(std::string_view name) const {
+  EMUD_ASSIGN(const std::string text, read_file(directory_.get(), std::string{name}, 65536));
+  return parse_entry(name, text);
+}
+
+Result<std::vector<Entry>> Registry::list() const {
+  EMUD_ASSIGN(const auto names, list_directory(directory_.get(), "."));
+  std::vector<Entry> entries;
+  for (const auto& name : names) {
+    if (name == "register" || name == "status") continue;
+    if (auto entry = inspect(name)) entries.push_back(*std::move(entry));
+  }
+  return entries;
+}
+
+}  // namespace emud

@@ -1,0 +1,43 @@
+// What was once found out about a file, remembered until the file changes or the machine reboots.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/paths.h"
+
+namespace emud {
+
+// A directory of small notes, each bound to the state of one file: device, inode, size, mtime and
+// ctime (no program can set the ctime), and to this boot (/proc/sys/kernel/random/boot_id,
+// random(4)). A memory that cannot be read or written is an empty one: it only saves work.
+class FileMemory {
+ public:
+  explicit FileMemory(std::string directory) : directory_(std::move(directory)) {}
+
+  // The store's memories in the runtime directory: emulators found good, by digest (the note is the
+  // digest), and the machine's emulators that were adopted, by architecture (the same).
+  [[nodiscard]] static FileMemory verified(const Paths& paths);
+  [[nodiscard]] static FileMemory adopted(const Paths& paths);
+
+  // The note kept under that name, if it was made in this boot about a file in this very state.
+  [[nodiscard]] std::optional<std::string> recall(const std::string& name,
+                                                  const struct stat& status) const;
+
+  // Keeps a note (one line) about a file in that state, in place of an older one of that name.
+  void remember(const std::string& name, const struct stat& status, std::string_view note) const;
+
+  void forget(const std::string& name) const;
+
+ private:
+  std::string directory_;
+};
+
+// Whether both are the same state of the same file, as FileMemory sees it.
+[[nodiscard]] bool is_same_state(const struct stat& a, const struct stat& b);
+
+}  // namespace emud

@@ -1,0 +1,96 @@
+#include "emulator/store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "emulator/store_entry.h"
+#include "emulator/version.h"
+
+namespace emud {
+namespace {
+
+constexpr std::string_view install_hint =
+    "Install the machine's package qemu-user-static (on newer Debian: qemu-user), or give one with "
+    "'emuctl emulator install --file PACKAGE.deb --sha256 HEX'";
+
+bool is_preferred(const StoreEntry& a, const StoreEntry& b) {
+  const Manifest& x = a.manifest;
+  const Manifest& y = b.manifest;
+  if (x.architecture != y.architecture) return x.architecture < y.architecture;
+  if (const auto order = compare_versions(x.version, y.version); order != 0) return order > 0;
+  if (x.installed != y.installed) return x.installed > y.installed;
+  return x.digest < y.digest;
+}
+
+// The entries of one store; an absent one, or none (an empty path), has none.
+Result<> add_entries(const std::string& path, std::vector<StoreEntry>& entries) {
+  if (path.empty()) return {};
+  const auto store = open_store(path);
+  if (!store && store.error().code == Errc::not_found) return {};
+  if (!store) return std::unexpected(store.error());
+  EMUD_ASSIGN(auto added, open_entries(*store));
+  for (StoreEntry& entry : added) {
+    const bool is_known = std::ranges::any_of(entries, [&](const StoreEntry& known) {
+      return known.manifest.digest == entry.manifest.digest;
+    });
+    if (!is_known) entries.push_back(std::move(entry));
+  }
+  return {};
+}
+
+Result<std::vector<StoreEntry>> sorted_entries(const Paths& paths) {
+  std::vector<StoreEntry> entries;
+  EMUD_TRY(add_entries(paths.store(), entries));
+  // A system's store that may not be read is as good as none.
+  (void)add_entries(paths.system_store, entries);
+  std::ranges::sort(entries, is_preferred);
+  return entries;
+}
+
+Failure nothing_found(const std::vector<StoreEntry>& entries, const Architecture& architecture,
+                      std::string_view version) {
+  std::string versions;
+  for (const StoreEntry& entry : entries) {
+    if (entry.manifest.architecture != architecture.name) continue;
+    versions += fmt::format("{}{}", versions.empty() ? "" : ", ", entry.manifest.version);
+  }
+  if (versions.empty()) {
+    return fail(Errc::not_found, "find emulator", architecture.name, "none is installed",
+                install_hint);
+  }
+  return fail(Errc::not_found, "find emulator", fmt::format("{} {}", architecture.name, version),
+              fmt::format("installed versions: {}", versions),
+              "Choose one of these with --emulator, or install the one you need with 'emuctl "
+              "emulator install --file PACKAGE.deb --sha256 HEX'");
+}
+
+}  // namespace
+
+Result<std::vector<Manifest>> Store::list() const {
+  EMUD_ASSIGN(auto entries, sorted_entries(paths_));
+  std::vector<Manifest> manifests;
+  manifests.reserve(entries.size());
+  for (StoreEntry& entry : entries) manifests.push_back(std::move(entry.manifest));
+  return manifests;
+}
+
+Result<VerifiedEmulator> Store::find(const Architecture& architecture,
+                                     std::string_view version) const {
+  EMUD_ASSIGN(auto entries, sorted_entries(paths_));
+  const auto found = std::ranges::find_if(entries, [&](const StoreEntry& entry) {
+    return entry.manifest.architecture == architecture.name &&
+           version_matches(entry.manifest.version, version);
+  });
+  if (found == entries.end()) return nothing_found(entries, architecture, version);
+  EMUD_TRY(verify_entry(*found, FileMemory::verified(paths_)));
+  return VerifiedEmulator{std::move(found->manifest), std::move(found->path),
+                          std::move(found->binary.fd)};
+}
+
+Result<UniqueFd> Store::make_temporary() const {
+  EMUD_ASSIGN(const auto store, make_store(paths_.store()));
+  return make_unnamed_file(store.fd.get(), store.path);
+}
+
+}  // namespace emud

@@ -1,0 +1,90 @@
+// The emulators on this machine: <store>/<sha256>/qemu-<arch>, read-only, each with a manifest.json
+// beside it. Only the store makes a VerifiedEmulator, and nothing is registered without one
+// (invariant 1). All functions block: emud calls them in a process of their own.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "arch/architecture.h"
+#include "base/paths.h"
+#include "base/unique_fd.h"
+#include "emulator/digest.h"
+#include "emulator/manifest.h"
+
+namespace emud {
+
+// An emulator whose bytes were hashed and are what its manifest promises. Holds the file open.
+class VerifiedEmulator {
+ public:
+  [[nodiscard]] const Manifest& manifest() const { return manifest_; }
+  [[nodiscard]] const std::string& path() const { return path_; }  // absolute
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  friend class Store;
+  VerifiedEmulator(Manifest manifest, std::string path, UniqueFd fd)
+      : manifest_(std::move(manifest)), path_(std::move(path)), fd_(std::move(fd)) {}
+  Manifest manifest_;
+  std::string path_;
+  UniqueFd fd_;
+};
+
+class Store {
+ public:
+  // Nothing is touched until it is used. What was verified is remembered in paths.runtime until
+  // reboot. machine_bin is where the machine's own emulators are looked for.
+  // A store is trusted only if it and all that is used of it belongs to root or to the current
+  // effective user and nobody else may write it.
+  explicit Store(Paths paths, std::string machine_bin = "/usr/bin")
+      : paths_(std::move(paths)), machine_bin_(std::move(machine_bin)) {}
+
+  // The manifests of all that is installed (the system's store included where there is one), by
+  // architecture, the newest version first, among equals the latest installed. Broken entries are
+  // left out. An absent store is an empty one.
+  [[nodiscard]] Result<std::vector<Manifest>> list() const;
+
+  // The emulator to use: the first of list() for the architecture, or the first whose version is
+  // `version` or begins with it up to a dot ("7.2" finds 7.2.18). Hashes the file unless the very
+  // same file (device, inode, size, mtime, ctime) was found good since boot.
+  // not_found, with what is there and how to install as hint; digest_mismatch.
+  [[nodiscard]] Result<VerifiedEmulator> find(const Architecture& architecture,
+                                              std::string_view version = {}) const;
+
+  // Copies the bytes of `binary` (a regular file of at most 256 MiB) into the store: hashes what
+  // was stored, not what was given; checks that it is a static executable for this machine and a
+  // QEMU emulator of this architecture by running it as an unprivileged process (inspect.h).
+  // In one atomic step (rename(2)); an interrupted one leaves only a temporary that sweep()
+  // removes. Installing what is there already, also at the same time, succeeds; a broken entry is
+  // replaced. `source` and `package_digest` go into the manifest. `expected`, where not empty, is
+  // what the binary must hash to, in hexadecimal: digest_mismatch. bad_emulator for any other file.
+  [[nodiscard]] Result<Manifest> install(int binary, const Architecture& architecture,
+                                         std::string_view source,
+                                         std::string_view package_digest = {},
+                                         std::string_view expected = {}) const;
+
+  // Installs the machine's own static emulator (/usr/bin/qemu-<arch>-static, else
+  // /usr/bin/qemu-<arch>) unless the same bytes are there. Repeating it costs a stat(2) as long as
+  // the file does not change. not_found where the machine has none, bad_emulator where it is
+  // dynamic.
+  [[nodiscard]] Result<Manifest> adopt_machine_emulator(const Architecture& architecture) const;
+
+  // Removes one emulator by digest, broken or not, from this store (never from the system's).
+  // invalid_argument for a text that is no digest, not_found.
+  [[nodiscard]] Result<> remove(std::string_view digest) const;
+
+  // Removes the temporaries of interrupted installations (emud calls it at start), not those of
+  // installations that run. An absent store is swept.
+  [[nodiscard]] Result<> sweep() const;
+
+  // An unnamed file, to be read and written, on the filesystem of the store. Makes the store.
+  [[nodiscard]] Result<UniqueFd> make_temporary() const;
+
+ private:
+  Paths paths_;
+  std::string machine_bin_;
+};
+
+}  // namespace emud

@@ -1,0 +1,52 @@
+// One entry of a store on disk: the directory <sha256> with a manifest.json and the binary.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "emulator/files.h"
+#include "emulator/manifest.h"
+#include "emulator/memory.h"
+
+namespace emud {
+
+inline constexpr const char* manifest_file = "manifest.json";
+inline constexpr const char* temporary_prefix = ".tmp-";
+
+// An opened store: its path, made absolute, and a descriptor of the directory.
+struct StoreDirectory {
+  std::string path;
+  UniqueFd fd;
+};
+
+// Opens a store that is there (not_found otherwise) or makes it with its parents, mode 0755. It
+// must be trusted as open_trusted() says.
+[[nodiscard]] Result<StoreDirectory> open_store(const std::string& path);
+[[nodiscard]] Result<StoreDirectory> make_store(const std::string& path);
+
+// An entry whose manifest was read and whose binary is open, but not hashed.
+struct StoreEntry {
+  Manifest manifest;
+  std::string path;  // of the binary
+  OpenFile binary;
+};
+
+// Opens the entry of that digest. not_found, permission_denied (links, foreign owner or mode),
+// invalid_argument (a manifest that is broken or speaks of another digest).
+[[nodiscard]] Result<StoreEntry> open_entry(const StoreDirectory& store, const std::string& digest);
+
+// All entries that can be opened, in no particular order.
+[[nodiscard]] Result<std::vector<StoreEntry>> open_entries(const StoreDirectory& store);
+
+// Proves that the binary's bytes hash to what its manifest says: digest_mismatch, which names both.
+// Without reading it again when `memory` knows the very file; a good one goes into the memory.
+[[nodiscard]] Result<> verify_entry(const StoreEntry& entry, const FileMemory& memory);
+
+// The same, always reading the bytes.
+[[nodiscard]] Result<> hash_entry(const StoreEntry& entry);
+
+// "qemu-<arch>", the name of the binary.
+[[nodiscard]] std::string binary_name(std::string_view architecture);
+
+}  // namespace emud

@@ -1,0 +1,344 @@
+#include "sandbox/keeper.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "sandbox/descendants.h"
+#include "sandbox/keeper_setup.h"
+#include "sandbox/namespaces.h"
+#include "wire/errors.h"
+#include "wire/messages.h"
+
+namespace emud {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr auto hang_up_grace = 400ms;  // between SIGTERM and the end when the client is gone
+constexpr int end_limit_ms = 5000;     // killed processes that are still not gone after this are stuck in the kernel
+constexpr std::size_t client_message_limit = 65536;
+
+Result<> map_back(const Identity& identity) { return map_self(identity.uid, 0, identity.gid, 0); }
+
+class Keeper {
+ public:
+  explicit Keeper(KeeperPlan plan)
+      : plan_(std::move(plan)), client_(std::move(plan_.channel), client_message_limit) {}
+
+  [[noreturn]] void run();
+
+ private:
+  Result<> prepare(int report);
+  Result<> bring_up();
+  void serve();
+
+  // What the client asks for.
+  void handle(const Frame& frame);
+  void start();
+  void signal(const wire::Call& call);
+  void resize(const wire::Call& call);
+
+  // What happens to the processes.
+  void reap();
+  void command_ended(ExitStatus status);
+  void client_gone();
+  void end_everything();
+
+  void reply(const wire::Reply& reply);
+  [[nodiscard]] bool is_rootless() const {
+    return plan_.mode == KeeperMode::private_rootless || plan_.mode == KeeperMode::private_rootless_without_pid;
+  }
+  [[nodiscard]] int cgroup_fd() const { return plan_.cgroup ? plan_.cgroup->fd() : -1; }
+
+  KeeperPlan plan_;
+  Channel client_;
+  std::optional<Registry> registry_;  // keeps the private instance alive
+  std::optional<NixDaemonSocket> nix_socket_;
+  UniqueFd child_signal_;
+  UniqueFd terminal_;
+  Child command_;
+  Child nix_daemon_;
+  bool wait_more_ = false;
+  bool started_ = false;
+  bool done_ = false;
+  std::optional<Clock::time_point> deadline_;  // when the grace is over
+};
+
+// A process just cloned still has its parent's descriptors and, through emud, its event loop's.
+Result<> Keeper::prepare(int report) {
+  std::vector<int> keep{client_.fd(), report, plan_.working_directory.get(), cgroup_fd()};
+  for (const auto& entry : plan_.command.fds) keep.push_back(entry.fd.get());
+  for (const auto& handler : plan_.handlers) keep.push_back(handler.emulator.fd());
+  close_other_fds(std::move(keep));
+  ::prctl(PR_SET_NAME, "emud-keeper");
+  // Rootless the command stays in the caller's session and shares his terminal. Through emud it gets a session of its
+  // own, led by the keeper, so that a stopped command is not orphaned (credentials(7), setpgid(2)).
+  if (!is_rootless()) ::setsid();
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTOU, SIGTTIN, SIGPIPE}) {
+    ::signal(number, SIG_IGN);
+  }
+  EMUD_TRY(become_subreaper());
+  sigset_t children;
+  ::sigemptyset(&children);
+  ::sigaddset(&children, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &children, nullptr);
+  child_signal_.reset(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!child_signal_) return fail_errno("create", "a signal descriptor");
+  return {};
+}
+
+Result<> Keeper::bring_up() {
+  Channel report{std::move(plan_.report), client_message_limit};
+  const auto steps = [&]() -> Result<> {
+    EMUD_TRY(prepare(report.fd()));
+    if (plan_.nix_daemon) {
+      EMUD_ASSIGN(NixDaemonSocket socket, prepare_nix_daemon(*plan_.nix_daemon));
+      nix_socket_ = std::move(socket);
+    }
+    if (plan_.mode != KeeperMode::host) {
+      EMUD_ASSIGN(registry_, bring_up_private(plan_, report));
+    } else if (plan_.working_directory && ::fchdir(plan_.working_directory.get()) != 0) {
+      return fail_errno("enter", "the working directory", "It must be a directory that you may search");
+    }
+    plan_.working_directory.reset();
+    plan_.handlers.clear();
+    return report_step(report, keeper_step::ready, plan_.lease);
+  };
+  auto done = steps();
+  if (!done) {
+    const auto reply = wire::error_reply(wire::manager_interface, done.error());
+    [[maybe_unused]] const auto sent = report.send(Frame{wire::encode(reply)});
+  }
+  return done;
+}
+
+void Keeper::run() {
+  if (bring_up()) serve();
+  end_everything();
+  ::_exit(0);
+}
+
+void Keeper::serve() {
+  while (!done_) {
+    pollfd events[] = {
+        {.fd = client_.fd(), .events = static_cast<short>(POLLIN | (client_.queued_bytes() > 0 ? POLLOUT : 0)),
+         .revents = 0},
+        {.fd = child_signal_.get(), .events = POLLIN, .revents = 0},
+    };
+    int timeout = -1;
+    if (deadline_) {
+      events[0].fd = -1;  // nobody is there to listen to
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now()).count();
+      if (left <= 0) return;
+      timeout = static_cast<int>(left);
+    }
+    if (::poll(events, 2, timeout) < 0 && errno != EINTR) return;
+    if ((events[1].revents & POLLIN) != 0) reap();
+    if (done_ || deadline_) continue;
+    if ((events[0].revents & POLLOUT) != 0 && !client_.flush()) client_gone();
+    if ((events[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+      if (auto filled = client_.fill(); !filled) {
+        client_gone();
+        continue;
+      }
+      while (auto frame = client_.take()) handle(*frame);
+    }
+  }
+}
+
+void Keeper::handle(const Frame& frame) {
+  const auto call = wire::parse_call(frame.json);
+  if (!call) return client_gone();  // it does not speak the protocol; nothing it says can be trusted
+  if (call->method == "io.emud.Keeper.Wait") {
+    if (started_) {
+      return reply(wire::error_reply(wire::keeper_interface,
+                                     fail(Errc::protocol, "wait", "the command", "Wait was called already").error()));
+    }
+    wait_more_ = call->more;
+    return start();
+  }
+  if (call->method == "io.emud.Keeper.Signal") return signal(*call);
+  if (call->method == "io.emud.Keeper.Resize") return resize(*call);
+  reply(wire::method_not_found(call->method));
+}
+
+void Keeper::start() {
+  started_ = true;
+  if (plan_.command.arguments.empty()) return command_ended({});
+  const auto steps = [&]() -> Result<> {
+    if (nix_socket_) {
+      EMUD_ASSIGN(nix_daemon_, start_nix_daemon(*plan_.nix_daemon, *std::move(nix_socket_), cgroup_fd()));
+      nix_socket_.reset();
+    }
+    if (plan_.command.terminal) {
+      for (const auto& entry : plan_.command.fds) {
+        if (entry.number != *plan_.command.terminal) continue;
+        EMUD_ASSIGN(terminal_, entry.fd.duplicate());
+        // tty_ioctl(4): the session's leader, which has none yet, takes it as its controlling terminal.
+        if (::ioctl(terminal_.get(), TIOCSCTTY, 0) != 0) return fail_errno("take over", "the terminal");
+      }
+    }
+    StartOptions options{.cgroup = cgroup_fd()};
+    if (is_rootless()) {
+      options.clone_flags = CLONE_NEWUSER;
+      options.enter = map_back;
+      options.own_group = false;
+      options.keep_identity = true;
+    }
+    EMUD_ASSIGN(command_, start_command(std::move(plan_.command), plan_.identity, options));
+    return {};
+  };
+  auto done = steps();
+  plan_.command.fds.clear();
+  if (done) return;
+  end_everything();
+  reply(wire::error_reply(wire::keeper_interface, done.error()));
+  done_ = true;
+}
+
+void Keeper::signal(const wire::Call& call) {
+  const auto parameters = wire::from_json<wire::SignalCall>(call.parameters);
+  if (!parameters) return reply(wire::invalid_parameter(parameters.error()));
+  if (command_) {
+    const int number = static_cast<int>(parameters->signal);
+    pid_t group = is_rootless() ? 0 : command_.pid();
+    if (const pid_t foreground = terminal_ ? ::tcgetpgrp(terminal_.get()) : 0; foreground > 0) group = foreground;
+    // The command is this process's child and not reaped, so neither its pid nor its group can be another's.
+    if (group == 0 || ::kill(-group, number) != 0) command_.signal(number);
+  }
+  if (!call.oneway) reply(wire::Reply{.parameters = "{}", .error = {}, .continues = false});
+}
+
+void Keeper::resize(const wire::Call& call) {
+  const auto parameters = wire::from_json<wire::ResizeCall>(call.parameters);
+  if (!parameters) return reply(wire::invalid_parameter(parameters.error()));
+  if (terminal_) {
+    winsize size{};
+    size.ws_row = static_cast<unsigned short>(parameters->rows);
+    size.ws_col = static_cast<unsigned short>(parameters->columns);
+    ::ioctl(terminal_.get(), TIOCSWINSZ, &size);  // sends SIGWINCH to its foreground group
+  }
+  if (!call.oneway) reply(wire::Reply{.parameters = "{}", .error = {}, .continues = false});
+}
+
+void Keeper::reap() {
+  signalfd_siginfo drained[8];
+  while (::read(child_signal_.get(), drained, sizeof drained) > 0) {}
+  for (;;) {
+    int raw = 0;
+    rusage usage{};
+    const pid_t process = ::wait4(-1, &raw, WNOHANG | WUNTRACED | __WALL, &usage);
+    if (process < 0 && errno == EINTR) continue;
+    if (process <= 0) return;
+    if (process == nix_daemon_.pid()) {
+      nix_daemon_.forget();
+      log(Level::warning, "the nix-daemon of lease " + plan_.lease + " ended");
+    }
+    if (process != command_.pid()) continue;  // an orphan
+    if (WIFSTOPPED(raw)) {
+      if (wait_more_ && terminal_) {
+        wire::WaitReply stopped;
+        stopped.stopped = WSTOPSIG(raw);
+        reply(wire::Reply{.parameters = wire::to_json(stopped), .error = {}, .continues = true});
+      }
+      continue;
+    }
+    command_.forget();
+    return command_ended(exit_status_of(raw, usage));
+  }
+}
+
+void Keeper::command_ended(ExitStatus status) {
+  end_everything();
+  wire::WaitReply ended;
+  if (status.signal != 0) {
+    ended.signal = status.signal;
+    ended.core_dumped = status.core_dumped;
+  } else {
+    ended.status = status.code;
+  }
+  const auto microseconds = [](const timeval& time) {
+    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_usec;
+  };
+  ended.user_time = microseconds(status.usage.ru_utime);
+  ended.system_time = microseconds(status.usage.ru_stime);
+  ended.maximum_resident_set = status.usage.ru_maxrss;
+  reply(wire::Reply{.parameters = wire::to_json(ended), .error = {}, .continues = false});
+  done_ = true;
+}
+
+void Keeper::client_gone() {
+  if (deadline_ || done_) return;
+  if (!command_) {
+    done_ = true;
+    return;
+  }
+  if (is_rootless()) {
+    command_.signal(SIGTERM);
+  } else {
+    ::kill(-command_.pid(), SIGTERM);
+  }
+  command_.signal(SIGCONT);
+  deadline_ = Clock::now() + hang_up_grace;
+}
+
+// Nobody and nothing of the lease is left when this returns, so that the client, told after it, finds the machine clean.
+void Keeper::end_everything() {
+  command_.forget();
+  nix_daemon_.forget();
+  if (plan_.mode != KeeperMode::private_rootless) {  // there the PID namespace ends with this process
+    if (plan_.cgroup) {
+      if (auto killed = plan_.cgroup->kill(); !killed && killed.error().code != Errc::not_found) log(killed.error());
+    }
+    if (auto ended = end_descendants(end_limit_ms); !ended) log(ended.error());
+  }
+  if (plan_.cgroup) [[maybe_unused]] const auto removed = plan_.cgroup->remove();
+  if (!plan_.directory.empty()) {
+    [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, plan_.directory);
+    plan_.directory.clear();
+  }
+}
+
+void Keeper::reply(const wire::Reply& message) {
+  // The client has asked and waits; a final answer may take the time its socket needs.
+  if (!client_.put(Frame{wire::encode(message)})) return;
+  while (client_.queued_bytes() > 0) {
+    const auto flushed = client_.flush();
+    if (!flushed || *flushed) return;
+    if (message.continues) return;  // the loop sends the rest
+    pollfd writable{.fd = client_.fd(), .events = POLLOUT, .revents = 0};
+    if (::poll(&writable, 1, end_limit_ms) <= 0) return;
+  }
+}
+
+}  // namespace
+
+std::uint64_t keeper_clone_flags(KeeperMode mode) {
+  switch (mode) {
+    case KeeperMode::host:
+    case KeeperMode::private_identity: return 0;
+    case KeeperMode::private_rootless: return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID;
+    case KeeperMode::private_rootless_without_pid: return CLONE_NEWUSER | CLONE_NEWNS;
+  }
+  return 0;
+}
+
+void run_keeper(KeeperPlan plan) {
+  Keeper{std::move(plan)}.run();
+  ::_exit(0);
+}
+
+}  // namespace emud

@@ -1,0 +1,64 @@
+// The first process of a lease that runs a command. It makes the namespaces (private), registers and proves the
+// handlers in them, speaks io.emud.Keeper with the client, starts the command at the first Wait, reaps what is
+// orphaned and ends everything when the command has ended or the client is gone (design: "keeper").
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "emulator/store.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/command.h"
+#include "sandbox/identity.h"
+#include "sandbox/nix.h"
+
+namespace emud {
+
+struct KeeperHandler {
+  const Architecture* architecture = nullptr;
+  VerifiedEmulator emulator;
+  bool proven = false;  // a proof is remembered: no probe
+};
+
+enum class KeeperMode {
+  host,              // no namespaces: the handlers are somebody else's (the daemon's host leases)
+  private_identity,  // user namespace with the identity map, written by the parent, which is root
+  private_rootless,  // two nested user namespaces and a PID namespace, of the caller's own making
+  private_rootless_without_pid,  // the same without a PID namespace: a shared Nix store, or /proc cannot be mounted
+};
+
+struct KeeperPlan {
+  std::string lease;                    // its id, for messages
+  KeeperMode mode = KeeperMode::private_identity;
+  std::vector<KeeperHandler> handlers;  // of a private lease
+  Identity identity;
+  Command command;                      // no arguments: bring up only
+  UniqueFd working_directory;           // of the caller; none: as it is
+  std::optional<Cgroup> cgroup;         // where the command and all it starts live
+  std::optional<NixDaemonPlan> nix_daemon;
+  std::string directory;                // the lease's runtime directory, removed at the end; empty: none
+  UniqueFd report;                      // to the parent, until ready
+  UniqueFd channel;                     // to the client, io.emud.Keeper
+};
+
+// What the keeper reports to its parent while it brings the lease up: wire::Reply frames whose parameters are a
+// wire::RunReply, errors as io.emud.Manager's. The steps are `namespaces` (private_identity only: the parent must now write the id
+// maps and answer with any one frame), `register`, `probe` (object: the architecture), `proven` (object: the architecture) and at last
+// `ready`; then the keeper closes the report channel.
+namespace keeper_step {
+inline constexpr std::string_view namespaces = "namespaces";
+inline constexpr std::string_view registering = "register";
+inline constexpr std::string_view probing = "probe";
+inline constexpr std::string_view proven = "proven";
+inline constexpr std::string_view ready = "ready";
+}  // namespace keeper_step
+
+// The whole life of a keeper, in a process just cloned for it. Never returns. If the report channel ends before the lease is ready, it
+// gives up: nobody would hear of it.
+[[noreturn]] void run_keeper(KeeperPlan plan);
+
+// The clone3(2) flags a keeper of that mode is started with.
+[[nodiscard]] std::uint64_t keeper_clone_flags(KeeperMode mode);
+
+}  // namespace emud

@@ -1,0 +1,91 @@
+#include "sandbox/keeper_setup.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "sandbox/namespaces.h"
+#include "sandbox/probe.h"
+#include "wire/errors.h"
+#include "wire/messages.h"
+
+namespace emud {
+namespace {
+
+Result<> enter_working_directory(const KeeperPlan& plan) {
+  if (!plan.working_directory) return {};
+  // Before the mount namespace is made: clone(2) moves the working directory of its maker to the copied mount
+  // (fs/namespace.c, copy_mnt_ns), so that getcwd(3) and `..` work even where no path leads there any more.
+  if (::fchdir(plan.working_directory.get()) != 0) {
+    return fail_errno("enter", "the working directory", "It must be a directory that you may search");
+  }
+  return {};
+}
+
+Result<> enter_identity_namespaces(const KeeperPlan& plan, Channel& report) {
+  if (plan.nix_daemon && is_nix_store_read_only()) {
+    EMUD_TRY(unshare_namespaces(CLONE_NEWNS, "a mount namespace"));
+    // Same owner, so it would propagate to the host: cut that first (mount_namespaces(7)).
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
+      return fail_errno("isolate", "the mounts of the lease");
+    }
+    EMUD_TRY(make_nix_store_writable());
+  }
+  EMUD_TRY(unshare_namespaces(CLONE_NEWUSER, "a user namespace"));
+  EMUD_TRY(report_step(report, keeper_step::namespaces, plan.lease));
+  EMUD_TRY(report.receive());  // the maps are written
+  EMUD_TRY(enter_working_directory(plan));
+  return unshare_namespaces(CLONE_NEWNS, "a mount namespace");
+}
+
+// The mount namespace and, where asked for, the PID namespace came with clone3(2).
+Result<> enter_rootless_namespaces(const KeeperPlan& plan) {
+  EMUD_TRY(map_self(0, plan.identity.uid, 0, plan.identity.gid));
+  if (plan.mode == KeeperMode::private_rootless &&
+      ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
+    return fail_errno("mount", "/proc", "A container that hides parts of /proc forbids a PID namespace of one's own");
+  }
+  return {};
+}
+
+// The probe's identity within the keeper's namespaces.
+Identity probe_identity(const KeeperPlan& plan) {
+  if (plan.mode == KeeperMode::private_identity) return plan.identity;
+  Identity mapped;  // only id 0, which is the caller, exists here, and setgroups is denied
+  mapped.keep_groups = true;
+  return mapped;
+}
+
+}  // namespace
+
+Result<> report_step(Channel& report, std::string_view step, std::string_view object) {
+  wire::RunReply reply;
+  reply.progress = wire::Progress{std::string{step}, std::string{object}, {}, {}};
+  return report.send(
+      Frame{wire::encode(wire::Reply{.parameters = wire::to_json(reply), .error = {}, .continues = true}), {}});
+}
+
+Result<std::optional<Registry>> bring_up_private(KeeperPlan& plan, Channel& report) {
+  if (plan.mode == KeeperMode::private_identity) {
+    EMUD_TRY(enter_identity_namespaces(plan, report));
+  } else {
+    EMUD_TRY(enter_rootless_namespaces(plan));
+  }
+  EMUD_ASSIGN(Registry registry, Registry::mount_private());
+  for (const auto& handler : plan.handlers) {
+    EMUD_TRY(registry.add(*handler.architecture, handler.emulator));
+  }
+  for (const auto& handler : plan.handlers) {
+    if (handler.proven) continue;
+    EMUD_TRY(report_step(report, keeper_step::probing, handler.architecture->name));
+    EMUD_ASSIGN(const ProbeReport found, probe(*handler.architecture, probe_identity(plan)));
+    EMUD_TRY(require_ready(found, *handler.architecture));
+    EMUD_TRY(report_step(report, keeper_step::proven, handler.architecture->name));
+  }
+  return std::optional<Registry>{std::move(registry)};
+}
+
+}  // namespace emud

@@ -1,0 +1,62 @@
+#include "sandbox/namespaces.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <cerrno>
+
+#include "base/file.h"
+
+namespace emud {
+namespace {
+
+bool sysctl_is(const char* path, std::string_view value) {
+  const auto text = read_file(path);
+  return text && text->starts_with(value);
+}
+
+}  // namespace
+
+Result<> map_identity(pid_t child) {
+  constexpr std::string_view map = "0 0 4294967295";
+  for (const char* file : {"uid_map", "gid_map"}) {
+    EMUD_TRY(write_control(AT_FDCWD, fmt::format("/proc/{}/{}", child, file), map));
+  }
+  return {};
+}
+
+Result<> map_self(uid_t inside, uid_t outside, gid_t group_inside, gid_t group_outside) {
+  EMUD_TRY(write_control(AT_FDCWD, "/proc/self/setgroups", "deny"));
+  EMUD_TRY(write_control(AT_FDCWD, "/proc/self/uid_map", fmt::format("{} {} 1", inside, outside)));
+  return write_control(AT_FDCWD, "/proc/self/gid_map", fmt::format("{} {} 1", group_inside, group_outside));
+}
+
+std::string_view user_namespace_hint() {
+  if (sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")) {
+    return "AppArmor refuses unprivileged user namespaces here: install emud's AppArmor profile for emuctl, or "
+           "start emud and run without --rootless";
+  }
+  if (sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0")) {
+    return "Unprivileged user namespaces are switched off: `sysctl kernel.unprivileged_userns_clone=1`, or start "
+           "emud and run without --rootless";
+  }
+  if (sysctl_is("/proc/sys/user/max_user_namespaces", "0")) {
+    return "User namespaces are switched off: `sysctl user.max_user_namespaces=15000`, or use --scope host";
+  }
+  return "User namespaces are refused here, as in many containers and after a chroot: allow them, or use emud on "
+         "the host";
+}
+
+Result<> unshare_namespaces(int flags, std::string_view what) {
+  if (::unshare(flags) == 0) return {};
+  const int error = errno;
+  if (error == ENOSPC || error == EUSERS) {
+    return fail_errno(error, "create", what,
+                      "The limit of namespaces is reached: raise user.max_user_namespaces and "
+                      "user.max_mnt_namespaces with sysctl");
+  }
+  return fail_errno(error, "create", what, user_namespace_hint());
+}
+
+}  // namespace emud

@@ -1,0 +1,137 @@
+#include "sandbox/nix.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <set>
+#include <sstream>
+
+#include "base/file.h"
+#include "base/paths.h"
+
+namespace emud {
+namespace {
+
+constexpr const char* nix_database = "/nix/var/nix/db";
+constexpr const char* nix_store = "/nix/store";
+
+void set_variable(std::vector<std::string>& environment, std::string_view name, std::string_view value) {
+  const std::string prefix = fmt::format("{}=", name);
+  std::erase_if(environment, [&](const std::string& variable) { return variable.starts_with(prefix); });
+  environment.push_back(prefix + std::string{value});
+}
+
+std::string variable(const std::vector<std::string>& environment, std::string_view name) {
+  const std::string prefix = fmt::format("{}=", name);
+  for (const std::string& entry : environment) {
+    if (entry.starts_with(prefix)) return entry.substr(prefix.size());
+  }
+  return {};
+}
+
+// The words of every `extra-platforms` line of a nix.conf, included files too (nix.conf(5)); depth ends a loop of includes.
+void collect_platforms(const std::string& file, std::set<std::string>& words, int depth = 0) {
+  const auto text = read_file(file);
+  if (!text || depth > 8) return;
+  std::istringstream lines{*text};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream tokens{line.substr(0, line.find('#'))};
+    std::string key;
+    std::string word;
+    tokens >> key >> word;
+    if (key == "include" || key == "!include") {
+      const std::string folder = file.substr(0, file.rfind('/') + 1);
+      collect_platforms(word.starts_with('/') ? word : folder + word, words, depth + 1);
+    } else if (key == "extra-platforms" || key == "extra-extra-platforms") {
+      if (key == "extra-platforms") words.clear();
+      while (tokens >> word) words.insert(word);
+    }
+  }
+}
+
+// `require-drop-supplementary-groups` came with Nix 2.17 and decides from 2.26 on; older ones warn of an unknown setting.
+bool knows_supplementary_groups_setting() {
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe{::popen("nix --version 2>/dev/null", "re"), ::pclose};
+  char line[128] = "";
+  if (!pipe || std::fgets(line, sizeof line, pipe.get()) == nullptr) return true;
+  int major = 0;
+  int minor = 0;
+  const char* version = std::strrchr(line, ' ');  // "nix (Nix) 2.8.0"
+  if (version == nullptr || std::sscanf(version, " %d.%d", &major, &minor) != 2) return true;
+  return std::pair{major, minor} >= std::pair{2, 17};
+}
+
+}  // namespace
+
+bool owns_nix_store(uid_t uid) {
+  struct stat info {};
+  if (::stat(nix_database, &info) != 0) return uid == 0;  // root's Nix makes what is missing
+  return uid == 0 || info.st_uid == uid;
+}
+
+std::string nix_systems(const std::vector<const Architecture*>& architectures) {
+  std::vector<std::string_view> names;
+  for (const Architecture* architecture : architectures) {
+    if (!architecture->nix_system.empty()) names.push_back(architecture->nix_system);
+  }
+  return fmt::format("{}", fmt::join(names, " "));
+}
+
+void set_nix_environment(std::vector<std::string>& environment, NixSetup setup, const std::string& systems,
+                         const std::string& store) {
+  std::string config = variable(environment, "NIX_CONFIG");
+  if (!config.empty() && !config.ends_with('\n')) config += '\n';
+  // `extra-platforms` is the setting's own name; extra- in front appends to it and keeps what nix.conf and Nix's default
+  // (i686-linux on x86_64) have: nix.conf(5).
+  config += fmt::format("extra-extra-platforms = {}\n", systems);
+  if (setup == NixSetup::own_store) {
+    // Only the caller's uid exists in the lease: no build users, and no right to change groups.
+    config += "build-users-group =\n";
+    if (knows_supplementary_groups_setting()) config += "require-drop-supplementary-groups = false\n";
+    set_variable(environment, "NIX_REMOTE", store);
+  }
+  set_variable(environment, "NIX_CONFIG", config);
+}
+
+void set_nix_remote(std::vector<std::string>& environment, const NixDaemonPlan& plan) {
+  set_variable(environment, "NIX_REMOTE", fmt::format("unix://{}/nix.socket", plan.directory));
+}
+
+std::vector<std::string> missing_nix_settings(const std::vector<const Architecture*>& architectures) {
+  std::set<std::string> have;
+  collect_platforms(std::string{system_nix_conf}, have);
+  std::vector<std::string> missing;
+  for (const Architecture* architecture : architectures) {
+    const std::string system{architecture->nix_system};
+    if (!system.empty() && !have.contains(system)) missing.push_back(system);
+  }
+  if (missing.empty()) return {};
+  return {fmt::format("extra-extra-platforms = {}", fmt::join(missing, " "))};
+}
+
+bool is_nix_store_read_only() {
+  struct statvfs info {};
+  return ::statvfs(nix_store, &info) == 0 && (info.f_flag & ST_RDONLY) != 0;
+}
+
+Result<> make_nix_store_writable() {
+  // A later, less privileged mount namespace could not lift the flag: mount_namespaces(7), "locked" flags.
+  if (::mount(nullptr, nix_store, nullptr, MS_REMOUNT | MS_BIND, nullptr) != 0) {
+    return fail_errno("make writable for the lease", nix_store,
+                      "The file system below it is read-only: builds need a writable /nix/store");
+  }
+  return {};
+}
+
+}  // namespace emud

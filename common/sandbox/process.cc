@@ -1,0 +1,119 @@
+#include "sandbox/process.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <vector>
+
+namespace emud {
+namespace {
+
+void reset_signals() {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &action, nullptr);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+}  // namespace
+
+Child::Child(Child&& other) noexcept
+    : pid_(std::exchange(other.pid_, 0)), pidfd_(std::move(other.pidfd_)) {}
+
+Child& Child::operator=(Child&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(pidfd_, other.pidfd_);
+  return *this;
+}
+
+Child::~Child() {
+  if (pid_ <= 0) return;
+  signal(SIGKILL);
+  [[maybe_unused]] const auto status = wait();
+}
+
+void Child::signal(int number) const {
+  if (pid_ > 0) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
+}
+
+std::optional<ExitStatus> Child::wait(int timeout_ms) {
+  if (pid_ <= 0) return ExitStatus{};
+  if (timeout_ms >= 0) {
+    pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&ended, 1, timeout_ms) <= 0) return std::nullopt;
+  }
+  int raw = 0;
+  rusage usage{};
+  pid_t reaped = 0;
+  do {
+    reaped = ::wait4(pid_, &raw, 0, &usage);
+  } while (reaped < 0 && errno == EINTR);
+  const ExitStatus status = reaped == pid_ ? exit_status_of(raw, usage) : ExitStatus{};
+  forget();
+  return status;
+}
+
+void Child::forget() {
+  pid_ = 0;
+  pidfd_.reset();
+}
+
+Result<Child> clone_child(const CloneOptions& options) {
+  int pidfd = -1;
+  clone_args arguments{};
+  arguments.flags = options.flags | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  if (options.cgroup >= 0) {
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<std::uint64_t>(options.cgroup);
+  }
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  const int error = errno;
+  if (pid == 0) {
+    reset_signals();
+    return Child{};
+  }
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return fail_errno(error, "start", "a child process");
+  return Child{static_cast<pid_t>(pid), UniqueFd{pidfd}};  // CLONE_PIDFD is close-on-exec
+}
+
+void close_other_fds(std::vector<int> keep) {
+  std::ranges::sort(keep);
+  unsigned first = 3;
+  for (const int fd : keep) {
+    if (fd < 3) continue;
+    const auto kept = static_cast<unsigned>(fd);
+    if (kept > first) ::close_range(first, kept - 1, 0);
+    first = kept + 1;
+  }
+  ::close_range(first, ~0U, 0);
+}
+
+ExitStatus exit_status_of(int wait_status, const rusage& usage) {
+  ExitStatus status;
+  status.usage = usage;
+  if (WIFEXITED(wait_status)) status.code = WEXITSTATUS(wait_status);
+  if (WIFSIGNALED(wait_status)) {
+    status.signal = WTERMSIG(wait_status);
+    status.core_dumped = WCOREDUMP(wait_status);
+  }
+  return status;
+}
+
+}  // namespace emud

@@ -1,0 +1,75 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "ctl/command_line.h"
+#include "ctl/context.h"
+#include "ctl/output.h"
+
+namespace {
+
+constexpr int wrong_usage = 2;
+constexpr int run_failed = 125;
+
+// A closed stdin, stdout or stderr would be taken by the next file that is opened, and messages would go there.
+// Close-on-exec, so that the command finds it closed as it was.
+void reserve_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR | O_CLOEXEC) < 0) ::_exit(run_failed);
+  }
+}
+
+void declare(CLI::App& app, emud::ctl::Context& context) {
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", "emuctl " EMUD_VERSION);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return fmt::format("emuctl: {}\n  Read about the options with --help.\n", error.what());
+  });
+  app.add_option("--socket", context.socket,
+                 "emud's socket (default: $EMUD_SOCKET, else /run/emud/io.emud.Manager)")
+      ->type_name("PATH");
+  emud::ctl::add_run(app, context);
+  emud::ctl::add_build(app, context);
+  emud::ctl::add_register(app, context);
+  emud::ctl::add_unregister(app, context);
+  emud::ctl::add_lease(app, context);
+  emud::ctl::add_status(app, context);
+  emud::ctl::add_probe(app, context);
+  emud::ctl::add_emulator(app, context);
+}
+
+bool is_verb(const CLI::App& app, const std::string& word) {
+  const auto has_name = [&](const CLI::App* verb) { return verb->get_name() == word; };
+  return word.empty() || !app.get_subcommands(has_name).empty();
+}
+
+int unknown_verb(const std::string& word) {
+  emud::ctl::report(emud::fail(emud::Errc::invalid_argument, "find verb", word,
+                               "there is none of that name", "`emuctl --help` lists all verbs")
+                        .error());
+  return wrong_usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  reserve_standard_descriptors();
+  emud::ctl::Context context;
+  CLI::App app{"Run and build for other CPU architectures", "emuctl"};
+  declare(app, context);
+  auto line = emud::ctl::split_command_line(app, std::vector<std::string>(argv + 1, argv + argc));
+  context.command = std::move(line.command);
+  try {
+    std::ranges::reverse(line.words);  // the order CLI11 takes a list of words in
+    app.parse(std::move(line.words));
+  } catch (const CLI::ParseError& error) {
+    if (!is_verb(app, line.verb)) return unknown_verb(line.verb);
+    if (app.exit(error) == 0) return 0;  // --help and --version
+    return emud::ctl::runs_command(line.verb) ? run_failed : wrong_usage;
+  }
+  return context.status;
+}

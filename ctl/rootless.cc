@@ -1,0 +1,170 @@
+#include "ctl/rootless.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/paths.h"
+#include "emulator/acquire.h"
+#include "emulator/wanted.h"
+#include "sandbox/keeper.h"
+#include "sandbox/namespaces.h"
+#include "sandbox/native.h"
+#include "sandbox/proofs.h"
+#include "wire/errors.h"
+
+namespace emud::ctl {
+namespace {
+
+// This process's own identity, as far as it cannot be inherited by the command.
+Identity own_identity(const wire::RunCall& call) {
+  Identity identity;
+  identity.uid = ::getuid();
+  identity.gid = ::getgid();
+  identity.keep_groups = true;
+  identity.umask = static_cast<mode_t>(call.umask);
+  for (int number = 1; number < NSIG; ++number) {
+    struct sigaction action {};
+    if (::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) {
+      identity.ignored_signals |= 1ULL << (number - 1);
+    }
+  }
+  return identity;
+}
+
+// Copies of the request's descriptors: the keeper's process owns them, this one keeps its own.
+Result<Command> command_of(const RunRequest& request) {
+  Command command{.arguments = request.call.arguments, .environment = request.call.environment, .fds = {}, .terminal = {}};
+  for (const auto& [number, index] : request.call.descriptors) {
+    EMUD_ASSIGN(UniqueFd copy, request.fds.at(static_cast<std::size_t>(index)).duplicate());
+    command.fds.push_back({static_cast<int>(number), std::move(copy)});
+  }
+  return command;
+}
+
+// A PID namespace ends everything with its first process. Where the store is the machine's, its garbage-collector roots are named by pid
+// and other builds share it: there processes are followed instead.
+KeeperMode mode_for(bool nix) {
+  if (::geteuid() == 0) return KeeperMode::private_identity;
+  return nix && owns_nix_store(::getuid()) ? KeeperMode::private_rootless_without_pid : KeeperMode::private_rootless;
+}
+
+Result<Architectures> resolve(const Store& store, const std::vector<std::string>& names) {
+  EMUD_ASSIGN(const auto wanted, wanted_architectures(store, names));
+  Architectures result;
+  for (const Architecture* architecture : wanted) {
+    if (runs_natively(*architecture)) {
+      result.native.emplace_back(architecture->name);
+    } else {
+      result.foreign.push_back(architecture);
+    }
+  }
+  return result;
+}
+
+struct Engine {
+  const RunRequest& request;
+  const ProgressHandler& progress;
+  Paths paths;
+  Store store;
+  Proofs proofs;
+  Architectures architectures;
+
+  [[nodiscard]] Result<KeeperPlan> plan(KeeperMode mode) const;
+  [[nodiscard]] Result<RunSession> start(KeeperMode mode) const;
+  [[nodiscard]] Result<> follow(Channel report, const Child& keeper, const KeeperPlan& plan) const;
+};
+
+Result<KeeperPlan> Engine::plan(KeeperMode mode) const {
+  KeeperPlan plan;
+  plan.lease = fmt::format("rootless-{}", ::getpid());
+  plan.mode = mode;
+  plan.identity = own_identity(request.call);
+  EMUD_ASSIGN(plan.command, command_of(request));
+  for (const Architecture* architecture : architectures.foreign) {
+    EMUD_ASSIGN(VerifiedEmulator emulator, acquire_emulator(store, *architecture, request.call.emulator.value_or("")));
+    const bool proven = !request.call.fresh.value_or(false) &&
+                        proofs.has(architecture->name, emulator.manifest().digest, "rootless");
+    plan.handlers.push_back({architecture, std::move(emulator), proven});
+  }
+  const std::string systems = nix_systems(architectures.foreign);
+  if (request.call.nix.value_or(false) && !systems.empty()) {
+    const bool own = owns_nix_store(plan.identity.uid);
+    set_nix_environment(plan.command.environment, own ? NixSetup::caller_store : NixSetup::own_store, systems,
+                        paths.nix_store());
+  }
+  return plan;
+}
+
+Result<RunSession> Engine::start(KeeperMode mode) const {
+  EMUD_ASSIGN(KeeperPlan made, plan(mode));
+  EMUD_ASSIGN(SocketPair report, make_socket_pair());
+  EMUD_ASSIGN(SocketPair channel, make_socket_pair());
+  EMUD_ASSIGN(Child keeper, clone_child({.flags = keeper_clone_flags(mode), .cgroup = -1}));
+  if (!keeper) {
+    made.report = std::move(report.second);
+    made.channel = std::move(channel.second);
+    run_keeper(std::move(made));
+  }
+  report.second.reset();
+  channel.second.reset();
+  EMUD_TRY(follow(Channel{std::move(report.first)}, keeper, made));
+  RunSession session;
+  session.lease = made.lease;
+  session.scope = "private";
+  session.architectures = names_of(architectures.foreign);
+  session.native = architectures.native;
+  session.keeper.emplace(std::move(channel.first));
+  session.keeper_process = std::move(keeper);
+  return session;
+}
+
+// What the keeper reports until it is ready.
+Result<> Engine::follow(Channel report, const Child& keeper, const KeeperPlan& plan) const {
+  for (;;) {
+    auto frame = report.receive();
+    if (!frame) {
+      return fail(Errc::internal, "bring up", "the lease", "its keeper died", "Look at the kernel's log (`dmesg`)");
+    }
+    EMUD_ASSIGN(const wire::Reply reply, wire::parse_reply(frame->json));
+    if (!reply.error.empty()) {
+      proofs.forget_all();
+      return std::unexpected(wire::error_of(reply));
+    }
+    EMUD_ASSIGN(const auto message, wire::from_json<wire::RunReply>(reply.parameters));
+    if (!message.progress) return fail(Errc::protocol, "read", "the keeper's report");
+    const auto& [step, object, done, total] = *message.progress;
+    if (step == keeper_step::ready) return {};
+    if (step == keeper_step::namespaces) {
+      EMUD_TRY(map_identity(keeper.pid()));
+      EMUD_TRY(report.send(Frame{"{}"}));
+    } else if (step == keeper_step::proven) {
+      for (const auto& handler : plan.handlers) {
+        if (handler.architecture->name != object) continue;
+        proofs.remember(object, handler.emulator.manifest().digest, "rootless");
+      }
+    } else {
+      progress(*message.progress);
+    }
+  }
+}
+
+bool is_hidden_proc(const Error& error) { return error.action == "mount" && error.object == "/proc"; }
+
+}  // namespace
+
+Result<RunSession> start_rootless(const RunRequest& request, const ProgressHandler& progress) {
+  EMUD_ASSIGN(const Paths paths, Paths::user());
+  Engine engine{request, progress, paths, Store{paths}, Proofs{paths.proofs()}, {}};
+  EMUD_ASSIGN(engine.architectures, resolve(engine.store, request.call.architectures));
+  const KeeperMode mode = mode_for(request.call.nix.value_or(false));
+  auto session = engine.start(mode);
+  if (session || mode != KeeperMode::private_rootless || !is_hidden_proc(session.error())) return session;
+  return engine.start(KeeperMode::private_rootless_without_pid);  // in a container that hides parts of /proc
+}
+
+}  // namespace emud::ctl

@@ -1,0 +1,109 @@
+#include "ctl/run_command.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <optional>
+#include <utility>
+
+#include "ctl/architecture_names.h"
+#include "ctl/engine.h"
+#include "ctl/events.h"
+#include "ctl/keeper_session.h"
+#include "ctl/output.h"
+#include "ctl/terminal.h"
+#include "wire/errors.h"
+
+namespace emud::ctl {
+namespace {
+
+Result<RunIntent> intent_of(const RunOptions& options, std::vector<std::string> command) {
+  RunIntent intent;
+  EMUD_ASSIGN(intent.architectures, architecture_names(options.architectures));
+  intent.scope = options.scope;
+  intent.emulator = options.emulator;
+  intent.command = std::move(command);
+  if (options.nix || options.no_nix) intent.nix = options.nix;
+  return intent;
+}
+
+// emuctl makes a terminal only for a command that another process starts: rootless, it has the caller's own.
+Result<std::optional<Terminal>> terminal_for(const RunOptions& options, bool is_rootless,
+                                             RunRequest& request) {
+  if (is_rootless) {
+    if (options.terminal && !options.quiet) {
+      message("note: rootless, the command uses your terminal itself; --terminal changes nothing");
+    }
+    return std::nullopt;
+  }
+  if (options.no_terminal || (!options.terminal && ::isatty(STDIN_FILENO) != 1)) {
+    return std::nullopt;
+  }
+  EMUD_ASSIGN(Terminal terminal, Terminal::open());
+  EMUD_TRY(terminal.attach(request));
+  return std::optional<Terminal>{std::move(terminal)};
+}
+
+void tell(const RunSession& session, Verbosity verbosity) {
+  if (verbosity == Verbosity::quiet) return;
+  for (const auto& note : session.notes) message(fmt::format("note: {}", note));
+  if (verbosity == Verbosity::verbose) {
+    message(fmt::format("lease {} is ready: scope {}, handlers for {}, native {}", session.lease,
+                        session.scope, listed(session.architectures), listed(session.native)));
+  }
+}
+
+Result<int> run(const Context& context, const RunOptions& options, std::vector<std::string> command,
+                EventStream& events) {
+  const std::vector<int> excluded(options.json_events && *options.json_events > STDERR_FILENO,
+                                  options.json_events.value_or(-1));
+  EMUD_ASSIGN(const RunIntent intent, intent_of(options, std::move(command)));
+  EMUD_ASSIGN(RunRequest request, make_run_request(intent, excluded));
+  const EngineChoice choice{endpoint(context), options.scope, options.rootless};
+  EMUD_ASSIGN(std::optional<Client> client, choose_engine(choice, options.verbosity()));
+  const bool is_rootless = !client;
+  EMUD_ASSIGN(std::optional<Terminal> terminal, terminal_for(options, is_rootless, request));
+
+  ProgressDisplay display{options.verbosity()};
+  const auto progress = [&](const wire::Progress& step) {
+    display.show(step);
+    events.progress(step);
+  };
+  EMUD_ASSIGN(RunSession session, start(client, std::move(request), progress));
+  client.reset();  // the lease hangs on the keeper's channel alone
+  display.clear();
+  tell(session, options.verbosity());
+  events.lease(session);
+
+  const auto on_reply = [&](const wire::WaitReply& reply) { events.waited(reply); };
+  KeeperSession keeper{std::move(session),
+                       {.shares_terminal = is_rootless,
+                        .terminal = terminal ? &*terminal : nullptr,
+                        .grace = end_grace,
+                        .on_reply = on_reply}};
+  return keeper.run();
+}
+
+}  // namespace
+
+int run_command(const Context& context, const RunOptions& options, std::vector<std::string> command) {
+  EventStream events;
+  if (options.json_events) {
+    auto opened = EventStream::open(*options.json_events);
+    if (!opened) {
+      report(opened.error());
+      return wire::run_exit_status(opened.error());
+    }
+    events = *opened;
+  }
+  const auto status = run(context, options, std::move(command), events);
+  if (!status) {
+    report(status.error());
+    events.error(status.error());
+  }
+  const int exit_status = status ? *status : wire::run_exit_status(status.error());
+  events.exit(exit_status);
+  return exit_status;
+}
+
+}  // namespace emud::ctl

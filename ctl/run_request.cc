@@ -1,0 +1,145 @@
+#include "ctl/run_request.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <memory>
+
+#include "arch/elf.h"
+#include "base/file.h"
+
+namespace emud::ctl {
+namespace {
+
+// The caller's descriptors: after execve(2) all that is open is open without close-on-exec, and every descriptor emuctl
+// opens itself has the flag.
+Result<std::vector<int>> inherited_descriptors(std::span<const int> excluded) {
+  EMUD_ASSIGN(const auto names, list_directory(AT_FDCWD, "/proc/self/fd"));
+  std::vector<int> numbers;
+  for (const auto& name : names) {
+    int number = -1;
+    std::from_chars(name.data(), name.data() + name.size(), number);
+    const int flags = ::fcntl(number, F_GETFD);
+    if (flags < 0 || (flags & FD_CLOEXEC) != 0) continue;
+    if (std::ranges::find(excluded, number) != excluded.end()) continue;
+    numbers.push_back(number);
+  }
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+Result<> add_descriptors(RunRequest& request, std::span<const int> excluded) {
+  EMUD_ASSIGN(const auto numbers, inherited_descriptors(excluded));
+  if (numbers.size() > max_passed_descriptors) {
+    return fail(Errc::limit_exceeded, "pass on", "the open file descriptors",
+                fmt::format("{} are open, and {} can be passed", numbers.size(),
+                            max_passed_descriptors),
+                "Close those the command does not need, or let their owner open them close-on-exec");
+  }
+  for (const int number : numbers) {
+    const int copy = ::fcntl(number, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0) return fail_errno("duplicate", fmt::format("descriptor {}", number));
+    request.call.descriptors.push_back(
+        {number, static_cast<std::int64_t>(request.fds.size())});
+    request.fds.emplace_back(copy);
+  }
+  return {};
+}
+
+// The name of the working directory for a message: getcwd(3) fails just where it is needed most.
+std::string working_directory_name() {
+  const std::unique_ptr<char, void (*)(void*)> path{::getcwd(nullptr, 0), std::free};
+  if (path) return path.get();
+  const char* variable = std::getenv("PWD");
+  return variable != nullptr ? variable : ".";
+}
+
+Result<> add_working_directory(RunRequest& request) {
+  UniqueFd directory{::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!directory) {
+    const int reason = errno;
+    return fail_errno(reason, "open the working directory", working_directory_name(),
+                      "Change into a directory that exists and that you may enter");
+  }
+  request.call.working_directory = static_cast<std::int64_t>(request.fds.size());
+  request.fds.push_back(std::move(directory));
+  return {};
+}
+
+mode_t current_umask() {
+  const mode_t mask = ::umask(077);  // umask(2) cannot be read without setting it
+  ::umask(mask);
+  return mask;
+}
+
+std::string_view basename(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+std::string found_in_path(const std::string& program) {
+  if (program.find('/') != std::string::npos) return program;
+  const char* variable = std::getenv("PATH");
+  std::string_view folders = variable != nullptr ? variable : "/bin:/usr/bin";
+  for (;;) {
+    const std::string_view folder = folders.substr(0, folders.find(':'));
+    const std::string path = fmt::format("{}/{}", folder.empty() ? "." : folder, program);
+    if (::access(path.c_str(), X_OK) == 0) return path;
+    if (folder.size() == folders.size()) return {};
+    folders.remove_prefix(folder.size() + 1);
+  }
+}
+
+}  // namespace
+
+bool is_nix_command(std::string_view program) {
+  constexpr std::array<std::string_view, 5> names{
+      "nix", "nixos-rebuild", "nixos-generate", "nixos-generators", "nixos-install"};
+  const std::string_view name = basename(program);
+  return name.starts_with("nix-") || std::ranges::find(names, name) != names.end();
+}
+
+std::string foreign_architecture_of(const std::string& program) {
+  const std::string path = found_in_path(program);
+  // O_NONBLOCK: the file may be anything, a FIFO too.
+  const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (!file) return {};
+  std::array<std::byte, 64> bytes{};
+  const ssize_t count = ::pread(file.get(), bytes.data(), bytes.size(), 0);
+  if (count <= 0) return {};
+  const Architecture* match =
+      match_program(std::span{bytes}.first(static_cast<std::size_t>(count)));
+  if (match == nullptr || match->name == host_architecture().name) return {};
+  return std::string{match->name};
+}
+
+Result<RunRequest> make_run_request(const RunIntent& intent, std::span<const int> excluded) {
+  RunRequest request;
+  EMUD_TRY(add_descriptors(request, excluded));
+  EMUD_TRY(add_working_directory(request));
+  wire::RunCall& call = request.call;
+  call.architectures = intent.architectures;
+  call.scope = intent.scope;
+  if (!intent.emulator.empty()) call.emulator = intent.emulator;
+  call.arguments = intent.command;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    call.environment.emplace_back(*variable);
+  }
+  call.umask = current_umask();
+  if (intent.fresh) call.fresh = true;
+  if (!intent.command.empty()) {
+    const std::string& program = intent.command.front();
+    if (intent.nix.value_or(is_nix_command(program))) call.nix = true;
+    if (call.architectures.empty()) {
+      if (auto name = foreign_architecture_of(program); !name.empty()) {
+        call.architectures.push_back(std::move(name));
+      }
+    }
+  }
+  return request;
+}
+
+}  // namespace emud::ctl

@@ -1,0 +1,81 @@
+#include "daemon/keepers.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "base/log.h"
+#include "daemon/peer.h"
+#include "sandbox/namespaces.h"
+
+namespace emud {
+
+LeaseGuard::~LeaseGuard() {
+  if (lease_) leases_.post_end(std::move(lease_));
+}
+
+void StartedKeeper::remember(const Proofs& proofs, const std::string& architecture) const {
+  const auto found = digests.find(architecture);
+  if (found != digests.end()) proofs.remember(architecture, found->second, "private");
+}
+
+Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan plan) {
+  StartedKeeper started;
+  started.lease = plan.lease = lease.record.id;
+  started.scope = lease.record.scope;
+  plan.directory = lease.directory;
+  for (const auto& handler : plan.handlers) {
+    started.digests.emplace(handler.architecture->name, handler.emulator.manifest().digest);
+  }
+  if (!lease.record.cgroup.empty()) {
+    EMUD_ASSIGN(plan.cgroup, Cgroup::create(lease.record.cgroup));
+  }
+  EMUD_ASSIGN(SocketPair report, make_socket_pair());
+  EMUD_ASSIGN(SocketPair channel, make_socket_pair());
+  EMUD_ASSIGN(started.child, clone_child({.flags = keeper_clone_flags(plan.mode), .cgroup = -1}));
+  if (!started.child) {
+    plan.report = std::move(report.second);
+    plan.channel = std::move(channel.second);
+    run_keeper(std::move(plan));
+  }
+  lease.record.keeper = started.child.pid();
+  lease.record.keeper_start = process_start_time(started.child.pid());
+  EMUD_ASSIGN(lease.keeper_pidfd, started.child.duplicate_pidfd());
+  EMUD_TRY(services.leases.save(lease));
+  started.report = std::make_unique<AsyncChannel>(services.executor, Channel{std::move(report.first)});
+  started.client = std::move(channel.first);
+  return started;
+}
+
+Result<> map_keeper(const StartedKeeper& keeper) { return map_identity(keeper.child.pid()); }
+
+// Leases::follow ends the lease's processes when the keeper has ended.
+void end_keeper(const Lease& lease) {
+  ::syscall(SYS_pidfd_send_signal, lease.keeper_pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+void set_up_nix(KeeperPlan& plan, const Lease& lease, const std::vector<const Architecture*>& architectures,
+                std::vector<std::string>& notes) {
+  const std::string systems = nix_systems(architectures);
+  if (systems.empty()) return;
+  if (owns_nix_store(plan.identity.uid)) {
+    set_nix_environment(plan.command.environment, NixSetup::caller_store, systems, {});
+    return;
+  }
+  if (plan.mode == KeeperMode::host) {
+    const auto missing = missing_nix_settings(architectures);
+    if (!missing.empty()) {
+      notes.push_back(fmt::format("the machine's nix-daemon will refuse to build for {}: add the line `{}` to {} and "
+                                  "restart it, or use --scope private, which needs no change",
+                                  systems, fmt::join(missing, "`, `"), system_nix_conf));
+    }
+    return;
+  }
+  plan.nix_daemon = NixDaemonPlan{.directory = lease.directory, .systems = systems, .owner = user_name(plan.identity.uid)};
+  set_nix_remote(plan.command.environment, *plan.nix_daemon);
+}
+
+}  // namespace emud

@@ -1,0 +1,193 @@
+// io.emud.Manager.Run: one command as the caller under a lease, from the request to the keeper's channel.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "base/log.h"
+#include "daemon/call.h"
+#include "daemon/host_probe.h"
+#include "daemon/keepers.h"
+#include "daemon/request.h"
+#include "wire/errors.h"
+#include "wire/messages.h"
+
+namespace emud {
+namespace {
+
+constexpr std::size_t purpose_limit = 200;
+
+Failure wrong_parameter(std::string_view name, std::string_view reason) {
+  return fail(Errc::invalid_argument, "run", name, reason, "Look at io.emud.Manager.Run in io.emud.Manager(7)");
+}
+
+// The descriptor of that index, which must have come with the call; each can be taken once.
+Result<UniqueFd> take_fd(std::vector<UniqueFd>& fds, std::int64_t index, std::string_view name) {
+  if (index < 0 || static_cast<std::size_t>(index) >= fds.size() || !fds[static_cast<std::size_t>(index)]) {
+    return wrong_parameter(name, fmt::format("no descriptor {} came with the call, or it was named twice", index));
+  }
+  return std::move(fds[static_cast<std::size_t>(index)]);
+}
+
+Result<UniqueFd> take_working_directory(std::vector<UniqueFd>& fds, std::int64_t index) {
+  EMUD_ASSIGN(UniqueFd directory, take_fd(fds, index, "workingDirectory"));
+  struct stat info {};
+  if (::fstat(directory.get(), &info) != 0 || !S_ISDIR(info.st_mode)) {
+    return wrong_parameter("workingDirectory", "the descriptor is not a directory");
+  }
+  return directory;
+}
+
+Result<Command> take_command(const wire::RunCall& request, std::vector<UniqueFd>& fds) {
+  Command command;
+  command.arguments = request.arguments;
+  command.environment = request.environment;
+  std::set<std::int64_t> numbers;
+  for (const auto& [number, index] : request.descriptors) {
+    if (number < 0 || number >= 65536 || !numbers.insert(number).second) {
+      return wrong_parameter("descriptors", fmt::format("{} is not a descriptor number, or stands there twice", number));
+    }
+    EMUD_ASSIGN(UniqueFd fd, take_fd(fds, index, "descriptors"));
+    if (const int flags = ::fcntl(fd.get(), F_GETFL); number < 3 && (flags & O_PATH) != 0) {
+      return wrong_parameter("descriptors", fmt::format("descriptor {} can be neither read nor written (O_PATH)", number));
+    }
+    command.fds.push_back({static_cast<int>(number), std::move(fd)});
+  }
+  if (request.terminal) {
+    if (!numbers.contains(*request.terminal)) return wrong_parameter("terminal", "it is none of the descriptors");
+    command.terminal = static_cast<int>(*request.terminal);
+  }
+  return command;
+}
+
+std::string purpose_of(const wire::RunCall& request) {
+  std::string purpose;
+  for (const auto& argument : request.arguments) {
+    if (!purpose.empty()) purpose += ' ';
+    purpose += argument;
+    if (purpose.size() > purpose_limit) return purpose.substr(0, purpose_limit) + "...";
+  }
+  return purpose.empty() ? "probe" : purpose;
+}
+
+Task<Result<KeeperMode>> decide_scope(const std::string& wanted, std::vector<std::string>& notes) {
+  if (wanted == "host") co_return KeeperMode::host;
+  if (wanted != "auto" && wanted != "private") {
+    co_return wrong_parameter("scope", fmt::format("{} is none of auto, private, host", wanted));
+  }
+  const auto supported = co_await private_scope_support();
+  if (supported) co_return KeeperMode::private_identity;
+  if (wanted == "private") co_return std::unexpected(supported.error());
+  notes.push_back(fmt::format("the host scope is used, since a private one is not to be had here: {}",
+                              supported.error().message()));
+  co_return KeeperMode::host;
+}
+
+// Relays what the keeper reports until it is ready.
+Task<Result<void>> follow_bring_up(CallContext& context, StartedKeeper& keeper, const Lease& lease) {
+  for (;;) {
+    auto frame = co_await keeper.report->receive();
+    if (!frame) {
+      co_return fail(Errc::internal, "bring up", fmt::format("lease {}", lease.record.id), "its keeper died",
+                     "Look at the log of emud");
+    }
+    const auto reply = wire::parse_reply(frame->json);
+    if (!reply) co_return std::unexpected(reply.error());
+    if (!reply->error.empty()) {
+      context.services.proofs.forget_all();  // a failed start puts every proof in doubt
+      co_return std::unexpected(wire::error_of(*reply));
+    }
+    const auto message = wire::from_json<wire::RunReply>(reply->parameters);
+    if (!message || !message->progress) co_return fail(Errc::protocol, "read", "the keeper's report");
+    const auto& step = message->progress->step;
+    if (step == keeper_step::ready) co_return Result<void>{};
+    if (step == keeper_step::namespaces) {
+      if (auto mapped = map_keeper(keeper); !mapped) co_return mapped;
+      if (auto sent = co_await keeper.report->send(Frame{"{}"}); !sent) co_return sent;
+      continue;
+    }
+    if (step == keeper_step::proven) keeper.remember(context.services.proofs, message->progress->object);
+    co_await context.progress(reply->parameters);
+  }
+}
+
+}  // namespace
+
+Task<Result<std::string>> run(CallContext& context) {
+  Services& services = context.services;
+  auto request = wire::from_json<wire::RunCall>(context.call.parameters);
+  if (!request) co_return std::unexpected(request.error());
+  KeeperPlan plan;
+  std::vector<std::string> notes;
+
+  const auto mode = co_await decide_scope(request->scope.value_or("auto"), notes);
+  if (!mode) co_return std::unexpected(mode.error());
+  plan.mode = *mode;
+  if (plan.mode == KeeperMode::host) {
+    const auto allowed = authorize(context.caller.peer(), Privilege::group, services.options, "a lease in the host scope");
+    if (!allowed) co_return std::unexpected(allowed.error());
+  }
+  auto identity = read_identity(context.caller.peer(), static_cast<mode_t>(request->umask));
+  if (!identity) co_return std::unexpected(identity.error());
+  plan.identity = *std::move(identity);
+  auto directory = take_working_directory(context.fds, request->working_directory);
+  if (!directory) co_return std::unexpected(directory.error());
+  plan.working_directory = *std::move(directory);
+  auto command = take_command(*request, context.fds);
+  if (!command) co_return std::unexpected(command.error());
+  plan.command = *std::move(command);
+
+  const auto architectures = co_await resolve_architectures(services, request->architectures);
+  if (!architectures) co_return std::unexpected(architectures.error());
+
+  LeaseRecord record;
+  record.scope = plan.mode == KeeperMode::host ? "host" : "private";
+  record.architectures = names_of(architectures->foreign);
+  record.uid = context.caller.peer().uid;
+  record.pid = context.caller.peer().pid;
+  record.purpose = purpose_of(*request);
+  record.started = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  auto opened = services.leases.open(std::move(record));
+  if (!opened) co_return std::unexpected(opened.error());
+  LeaseGuard lease{services.leases, *std::move(opened)};
+
+  for (const Architecture* architecture : architectures->foreign) {
+    const std::string version = request->emulator.value_or("");
+    if (plan.mode == KeeperMode::host) {
+      auto hold = co_await services.host.hold(*architecture, version);
+      if (!hold) co_return std::unexpected(hold.error());
+      lease->holds.push_back(*std::move(hold));
+      continue;
+    }
+    auto emulator = co_await services.emulators.get(*architecture, version);
+    if (!emulator) co_return std::unexpected(emulator.error());
+    const bool proven = !request->fresh.value_or(false) &&
+                        services.proofs.has(architecture->name, emulator->manifest().digest, "private");
+    plan.handlers.push_back({architecture, *std::move(emulator), proven});
+  }
+  if (request->nix.value_or(false)) set_up_nix(plan, *lease, architectures->foreign, notes);
+
+  auto keeper = start_keeper(services, *lease, std::move(plan));
+  if (!keeper) co_return std::unexpected(keeper.error());
+  if (auto up = co_await follow_bring_up(context, *keeper, *lease); !up) {
+    co_await wait_for(keeper->child);
+    co_return std::unexpected(up.error());
+  }
+  lease->state = LeaseState::ready;
+  services.leases.attach_keeper(lease.release(), std::move(keeper->child));
+
+  wire::RunReply reply;
+  reply.lease = keeper->lease;
+  reply.scope = keeper->scope;
+  reply.architectures = names_of(architectures->foreign);
+  reply.native = architectures->native;
+  reply.notes = std::move(notes);
+  reply.keeper = 0;
+  context.reply_fds.push_back(std::move(keeper->client));
+  co_return wire::to_json(reply);
+}
+
+}  // namespace emud

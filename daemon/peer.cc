@@ -1,0 +1,194 @@
+#include "daemon/peer.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <map>
+#include <sstream>
+
+#include "base/file.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77  // Linux 6.5, asm-generic/socket.h
+#endif
+
+namespace emud {
+namespace {
+
+constexpr std::string_view rootless_hint = "Use `emuctl run --rootless`, which works where you are";
+
+Result<std::vector<gid_t>> read_groups(int socket) {
+  std::vector<gid_t> groups(64);
+  for (;;) {
+    auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) == 0) {
+      groups.resize(size / sizeof(gid_t));
+      return groups;
+    }
+    if (errno != ERANGE) return fail_errno("read the groups of", "the client");
+    groups.resize(size / sizeof(gid_t));
+  }
+}
+
+Result<UniqueFd> read_pidfd(int socket, pid_t pid) {
+  int fd = -1;
+  socklen_t size = sizeof fd;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &fd, &size) == 0) return UniqueFd{fd};
+  if (errno != ENOPROTOOPT) return fail_errno("identify", "the client");
+  // Before Linux 6.5. If the process has ended and its pid was taken by another before this line, the credentials of the
+  // connection still are those of the one that connected; /proc is compared with them below.
+  const long opened = ::syscall(SYS_pidfd_open, pid, 0);
+  if (opened < 0) return fail_errno("identify", "the client");
+  return UniqueFd{static_cast<int>(opened)};
+}
+
+bool is_alive(int pidfd) {
+  pollfd ended{.fd = pidfd, .events = POLLIN, .revents = 0};
+  return ::poll(&ended, 1, 0) == 0;
+}
+
+std::string link_target(const std::string& path) {
+  char target[256];
+  const ssize_t length = ::readlink(path.c_str(), target, sizeof target);
+  return length < 0 ? std::string{} : std::string(target, static_cast<std::size_t>(length));
+}
+
+Result<> require_same_place(const PeerCredentials& peer) {
+  constexpr std::array names{"mnt", "user", "pid", "net", "ipc", "uts"};
+  for (const char* name : names) {
+    const std::string own = link_target(fmt::format("/proc/self/ns/{}", name));
+    const std::string his = link_target(fmt::format("/proc/{}/ns/{}", peer.pid, name));
+    if (his.empty()) return fail_errno("look at the namespaces of", fmt::format("process {}", peer.pid), rootless_hint);
+    if (own != his) {
+      return fail(Errc::permission_denied, "run for", fmt::format("process {}", peer.pid),
+                  fmt::format("it is in another {} namespace than emud (a container or sandbox)", name), rootless_hint);
+    }
+  }
+  struct stat own {};
+  struct stat his {};
+  if (::stat("/", &own) != 0 || ::stat(fmt::format("/proc/{}/root/", peer.pid).c_str(), &his) != 0) {
+    return fail_errno("look at the root directory of", fmt::format("process {}", peer.pid), rootless_hint);
+  }
+  if (own.st_dev != his.st_dev || own.st_ino != his.st_ino) {
+    return fail(Errc::permission_denied, "run for", fmt::format("process {}", peer.pid),
+                "its root directory is another than emud's (chroot)", rootless_hint);
+  }
+  return {};
+}
+
+using Status = std::map<std::string, std::string, std::less<>>;
+
+Result<Status> read_status(std::string_view process) {
+  EMUD_ASSIGN(const std::string text, read_file(fmt::format("/proc/{}/status", process)));
+  Status status;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);) {
+    const auto colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    const auto value = line.find_first_not_of(" \t", colon + 1);
+    status[line.substr(0, colon)] = value == std::string::npos ? "" : line.substr(value);
+  }
+  return status;
+}
+
+std::uint64_t hexadecimal(const Status& status, std::string_view key) {
+  std::uint64_t value = 0;
+  if (const auto found = status.find(key); found != status.end()) {
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value, 16);
+  }
+  return value;
+}
+
+rlim_t limit_value(const std::string& text) {
+  rlim_t value = RLIM_INFINITY;
+  if (text != "unlimited") std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+// proc(5), /proc/pid/limits: fixed columns of 26, 21 and 21 characters.
+Result<std::vector<std::pair<int, rlimit>>> read_limits(pid_t pid) {
+  constexpr std::array<std::pair<std::string_view, int>, 16> names{{
+      {"Max cpu time", RLIMIT_CPU}, {"Max file size", RLIMIT_FSIZE}, {"Max data size", RLIMIT_DATA},
+      {"Max stack size", RLIMIT_STACK}, {"Max core file size", RLIMIT_CORE}, {"Max resident set", RLIMIT_RSS},
+      {"Max processes", RLIMIT_NPROC}, {"Max open files", RLIMIT_NOFILE}, {"Max locked memory", RLIMIT_MEMLOCK},
+      {"Max address space", RLIMIT_AS}, {"Max file locks", RLIMIT_LOCKS}, {"Max pending signals", RLIMIT_SIGPENDING},
+      {"Max msgqueue size", RLIMIT_MSGQUEUE}, {"Max nice priority", RLIMIT_NICE},
+      {"Max realtime priority", RLIMIT_RTPRIO}, {"Max realtime timeout", RLIMIT_RTTIME}}};
+  EMUD_ASSIGN(const std::string text, read_file(fmt::format("/proc/{}/limits", pid)));
+  std::vector<std::pair<int, rlimit>> limits;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);) {
+    for (const auto& [name, resource] : names) {
+      if (!line.starts_with(name) || line.size() < 26) continue;
+      std::istringstream columns{line.substr(26)};
+      std::string soft;
+      std::string hard;
+      columns >> soft >> hard;
+      limits.emplace_back(resource, rlimit{limit_value(soft), limit_value(hard)});
+    }
+  }
+  return limits;
+}
+
+}  // namespace
+
+Result<PeerCredentials> read_peer(int socket) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 || credentials.pid <= 0) {
+    return fail(Errc::permission_denied, "identify", "the client", "the kernel does not say which process it is",
+                "Connect from the machine itself, not from another PID namespace");
+  }
+  PeerCredentials peer{.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid, .groups = {}, .pidfd = {}};
+  EMUD_ASSIGN(peer.groups, read_groups(socket));
+  EMUD_ASSIGN(peer.pidfd, read_pidfd(socket, peer.pid));
+  return peer;
+}
+
+std::string user_name(uid_t uid) {
+  passwd entry{};
+  passwd* found = nullptr;
+  char buffer[4096];
+  if (::getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr) return entry.pw_name;
+  return std::to_string(uid);
+}
+
+Result<Identity> read_identity(const PeerCredentials& peer, mode_t umask) {
+  EMUD_TRY(require_same_place(peer));
+  EMUD_ASSIGN(const Status status, read_status(std::to_string(peer.pid)));
+  EMUD_ASSIGN(const Status own, read_status("self"));
+  Identity identity;
+  identity.uid = peer.uid;
+  identity.gid = peer.gid;
+  identity.groups = peer.groups;
+  identity.umask = umask & 0777;
+  EMUD_ASSIGN(identity.limits, read_limits(peer.pid));
+  // Root without some capability has the command without it as well; for others only the bounding set counts.
+  identity.capability_bound = hexadecimal(status, "CapBnd");
+  if (peer.uid == 0) identity.capability_bound &= hexadecimal(status, "CapPrm");
+  identity.no_new_privileges = hexadecimal(status, "NoNewPrivs") != 0;
+  identity.ignored_signals = hexadecimal(status, "SigIgn");
+  errno = 0;
+  identity.nice = ::getpriority(PRIO_PROCESS, static_cast<id_t>(peer.pid));
+  if (errno != 0) identity.nice = 0;
+  ::sched_getaffinity(peer.pid, sizeof identity.processors, &identity.processors);
+  if (hexadecimal(status, "Seccomp") != 0 && hexadecimal(own, "Seccomp") == 0) {
+    return fail(Errc::permission_denied, "run for", fmt::format("process {}", peer.pid),
+                "it is confined by a seccomp filter, which emud cannot put on the command", rootless_hint);
+  }
+  if (!is_alive(peer.pidfd.get())) {
+    return fail(Errc::disconnected, "run for", fmt::format("process {}", peer.pid), "it has ended");
+  }
+  return identity;
+}
+
+}  // namespace emud

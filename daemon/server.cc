@@ -1,0 +1,107 @@
+#include "daemon/server.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "base/log.h"
+#include "daemon/peer.h"
+#include "daemon/services.h"
+#include "daemon/session.h"
+#include "wire/errors.h"
+
+namespace emud {
+namespace {
+
+// Tells a client in one message why it is not served, as far as its socket takes it now.
+void refuse(UniqueFd socket, const Error& error) {
+  Channel channel{std::move(socket)};
+  if (channel.put(Frame{wire::encode(wire::error_reply(wire::manager_interface, error))})) {
+    [[maybe_unused]] const auto sent = channel.flush();
+  }
+}
+
+Result<UniqueFd> take_passed_socket() {
+  const int count = ::sd_listen_fds(1);
+  if (count == 0) return UniqueFd{};
+  if (count != 1 || ::sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, nullptr, 0) <= 0) {
+    return fail(Errc::invalid_argument, "take over", "the socket passed by systemd", "it must be one listening AF_UNIX stream socket",
+                "Look at emud.socket");
+  }
+  return UniqueFd{SD_LISTEN_FDS_START};
+}
+
+}  // namespace
+
+Result<UniqueFd> make_listener(const Options& options) {
+  EMUD_ASSIGN(UniqueFd passed, take_passed_socket());
+  if (passed) return passed;
+  const std::string& path = options.paths.socket;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return fail(Errc::limit_exceeded, "listen on", path, "a socket's path has at most 107 bytes", "Give a shorter --socket");
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  UniqueFd listener{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!listener) return fail_errno("create", "a socket");
+  if (::bind(listener.get(), name, sizeof address) != 0) {
+    if (errno != EADDRINUSE) return fail_errno("listen on", path, "Its directory must exist and be writable");
+    const UniqueFd other{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (::connect(other.get(), name, sizeof address) == 0) {
+      return fail(Errc::exists, "listen on", path, "another emud listens there", "Stop it, or give another --socket");
+    }
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) {
+      return fail(Errc::exists, "listen on", path, "there is a file that is no socket", "Give another --socket");
+    }
+    if (::unlink(path.c_str()) != 0 || ::bind(listener.get(), name, sizeof address) != 0) return fail_errno("listen on", path);
+  }
+  if (::chmod(path.c_str(), 0666) != 0 || ::listen(listener.get(), SOMAXCONN) != 0) return fail_errno("listen on", path);
+  return listener;
+}
+
+Task<void> Server::run() {
+  FdWaiter waiter{services_.executor, listener_.get()};
+  for (;;) {
+    co_await waiter.readable();
+    accept_one();
+  }
+}
+
+void Server::accept_one() {
+  UniqueFd socket{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+  if (!socket) {
+    if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) log(fail_errno("accept", "a connection").error());
+    return;
+  }
+  auto peer = read_peer(socket.get());
+  if (!peer) return refuse(std::move(socket), peer.error());
+  const auto limit = [&](std::size_t count, std::size_t most, std::string_view key) {
+    if (count < most) return false;
+    refuse(std::move(socket), fail(Errc::limit_exceeded, "accept", "a connection", fmt::format("{} are open", count),
+                                   fmt::format("Close some, or raise {} in the configuration of emud", key)).error());
+    return true;
+  };
+  const uid_t uid = peer->uid;
+  if (limit(connections_, services_.options.max_connections, "max-connections")) return;
+  if (limit(by_user_[uid], services_.options.max_connections_per_user, "max-connections-per-user")) return;
+  ++connections_;
+  ++by_user_[uid];
+  asio::co_spawn(services_.executor, serve_connection(services_, std::move(socket), *std::move(peer)),
+                 [this, uid](const std::exception_ptr& error) {
+                   --connections_;
+                   if (--by_user_[uid] == 0) by_user_.erase(uid);
+                   if (error) log(Level::error, "a connection ended with an unexpected exception");
+                 });
+}
+
+}  // namespace emud
