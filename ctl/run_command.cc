@@ -44,6 +44,22 @@ Result<std::optional<Terminal>> terminal_for(const RunOptions& options, bool is_
   return std::optional<Terminal>{std::move(terminal)};
 }
 
+// The host's handlers go after the keeper, by emud's hand.
+class HostLease {
+ public:
+  explicit HostLease(const RunSession& session) : id_(session.scope == "host" ? session.lease : "") {}
+
+  [[nodiscard]] bool is_held() const { return !id_.empty(); }
+  // Release answers when nothing of the lease is left. Whatever goes wrong with it is emud's to tell: the command has
+  // ended, and its status counts.
+  void wait_until_gone(Client& client) const {
+    if (is_held()) (void)ask<wire::Nothing>(client, "io.emud.Manager.Release", wire::ReleaseCall{id_});
+  }
+
+ private:
+  std::string id_;
+};
+
 void tell(const RunSession& session, Verbosity verbosity) {
   if (verbosity == Verbosity::quiet) return;
   for (const auto& note : session.notes) message(fmt::format("note: {}", note));
@@ -70,7 +86,8 @@ Result<int> run(const Context& context, const RunOptions& options, std::vector<s
     events.progress(step);
   };
   EMUD_ASSIGN(RunSession session, start(client, std::move(request), progress));
-  client.reset();  // the lease hangs on the keeper's channel alone
+  const HostLease host{session};
+  if (!host.is_held()) client.reset();  // a private lease hangs on the keeper's channel alone
   display.clear();
   tell(session, options.verbosity());
   events.lease(session);
@@ -81,7 +98,9 @@ Result<int> run(const Context& context, const RunOptions& options, std::vector<s
                         .terminal = terminal ? &*terminal : nullptr,
                         .grace = end_grace,
                         .on_reply = on_reply}};
-  return keeper.run();
+  auto status = keeper.run();
+  if (client) host.wait_until_gone(*client);
+  return status;
 }
 
 }  // namespace

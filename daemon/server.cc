@@ -1,5 +1,6 @@
 #include "daemon/server.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,10 +36,17 @@ Result<UniqueFd> take_passed_socket() {
     return fail(Errc::invalid_argument, "take over", "the socket passed by systemd", "it must be one listening AF_UNIX stream socket",
                 "Look at emud.socket");
   }
+  // Several may wait for the same connection; accept(2) must not block the one that comes too late.
+  ::fcntl(SD_LISTEN_FDS_START, F_SETFL, ::fcntl(SD_LISTEN_FDS_START, F_GETFL) | O_NONBLOCK);
   return UniqueFd{SD_LISTEN_FDS_START};
 }
 
+UniqueFd open_spare() { return UniqueFd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}; }
+
 }  // namespace
+
+Server::Server(Services& services, UniqueFd listener)
+    : services_(services), listener_(std::move(listener)), spare_(open_spare()) {}
 
 Result<UniqueFd> make_listener(const Options& options) {
   EMUD_ASSIGN(UniqueFd passed, take_passed_socket());
@@ -79,6 +87,15 @@ Task<void> Server::run() {
 
 void Server::accept_one() {
   UniqueFd socket{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+  if (!socket && (errno == EMFILE || errno == ENFILE)) {
+    // The waiting connection would wake us for ever: take it with the descriptor kept for this, and hang up.
+    spare_.reset();
+    socket.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    refuse(std::move(socket), fail(Errc::limit_exceeded, "accept", "a connection", "emud has no descriptor left",
+                                   "Raise LimitNOFILE of emud.service").error());
+    spare_ = open_spare();
+    return;
+  }
   if (!socket) {
     if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) log(fail_errno("accept", "a connection").error());
     return;

@@ -16,7 +16,7 @@ struct Options;
 
 class Server {
  public:
-  Server(Services& services, UniqueFd listener) : services_(services), listener_(std::move(listener)) {}
+  Server(Services& services, UniqueFd listener);
 
   // Until it is cancelled.
   [[nodiscard]] Task<void> run();
@@ -26,6 +26,7 @@ class Server {
 
   Services& services_;
   UniqueFd listener_;
+  UniqueFd spare_;  // given up to answer a connection when there is no other descriptor
   std::size_t connections_ = 0;
   std::map<uid_t, std::size_t> by_user_;
 };

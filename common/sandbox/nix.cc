@@ -80,10 +80,21 @@ bool owns_nix_store(uid_t uid) {
   return uid == 0 || info.st_uid == uid;
 }
 
+std::vector<std::string> nix_system_names(const Architecture& architecture) {
+  std::vector<std::string> names;
+  if (architecture.nix_system.empty()) return names;
+  names.emplace_back(architecture.nix_system);
+  // An emulator runs the older systems of its architecture as well: armv6l-linux beside armv7l-linux.
+  for (const std::string_view alias : architecture.aliases) {
+    if (alias.ends_with("-linux") && alias != architecture.nix_system) names.emplace_back(alias);
+  }
+  return names;
+}
+
 std::string nix_systems(const std::vector<const Architecture*>& architectures) {
-  std::vector<std::string_view> names;
+  std::vector<std::string> names;
   for (const Architecture* architecture : architectures) {
-    if (!architecture->nix_system.empty()) names.push_back(architecture->nix_system);
+    for (auto& name : nix_system_names(*architecture)) names.push_back(std::move(name));
   }
   return fmt::format("{}", fmt::join(names, " "));
 }

@@ -22,6 +22,9 @@ enum class NixSetup {
 // Whether the machine's Nix database belongs to that user (single-user Nix, or root).
 [[nodiscard]] bool owns_nix_store(uid_t uid);
 
+// The systems Nix has for an architecture, its own name for it first; empty where it has none.
+[[nodiscard]] std::vector<std::string> nix_system_names(const Architecture& architecture);
+
 // "aarch64-linux armv7l-linux": what Nix calls these architectures. Those Nix has no name for are left out.
 [[nodiscard]] std::string nix_systems(const std::vector<const Architecture*>& architectures);
 
