@@ -15,12 +15,13 @@ namespace emud::ctl {
 namespace {
 
 bool is_socket(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
 constexpr std::string_view not_running =
-    "Start it with `systemctl start emud.socket`, or run the command without it: `emuctl run --rootless`";
+    "Start it with `systemctl start emud.socket`, or run the command without it: `emuctl run "
+    "--rootless`";
 constexpr std::string_view wrong_socket =
     "Look with `ss -xlp` who listens there, or name emud's own socket with --socket or EMUD_SOCKET";
 
@@ -42,20 +43,23 @@ Failure connect_failure(int reason, const std::string& path) {
     }
     case EACCES:
     case EPERM:
-      return fail_errno(reason, "connect to", path,
-                        "emud's socket has mode 0666; let its administrator look at the modes of the "
-                        "socket and its directory");
+      return fail_errno(
+          reason, "connect to", path,
+          "emud's socket has mode 0666; let its administrator look at the modes of the "
+          "socket and its directory");
     case EAGAIN:
       return fail(Errc::timed_out, "connect to", path, "the peer does not accept connections",
                   wrong_socket);
     case EPROTOTYPE:
       return fail(Errc::protocol, "connect to", path, "this socket is of another kind than emud's",
                   wrong_socket);
-    default: return fail_errno(reason, "connect to", path, wrong_socket);
+    default:
+      return fail_errno(reason, "connect to", path, wrong_socket);
   }
 }
 
-// connect(2) on a stream socket waits while the peer's backlog is full, at most SO_SNDTIMEO (socket(7)).
+// connect(2) on a stream socket waits while the peer's backlog is full, at most SO_SNDTIMEO
+// (socket(7)).
 Result<> limit_connecting(int socket, int limit_ms) {
   const timeval limit{.tv_sec = limit_ms / 1000, .tv_usec = (limit_ms % 1000) * 1000};
   if (::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0) {
@@ -113,8 +117,8 @@ Result<Answer> Client::call_more(std::string_view method, std::string parameters
   }
 }
 
-// A peer that takes no more bytes for limit_ms_ is given up. A peer that hangs up while it is written to may have said
-// why: that is left to receive().
+// A peer that takes no more bytes for limit_ms_ is given up. A peer that hangs up while it is
+// written to may have said why: that is left to receive().
 Result<> Client::transmit(const wire::Call& call, std::vector<UniqueFd> fds) {
   EMUD_TRY(channel_.put({wire::encode(call), std::move(fds)}));
   for (;;) {
@@ -126,7 +130,8 @@ Result<> Client::transmit(const wire::Call& call, std::vector<UniqueFd> fds) {
     const int count = ::poll(&entry, 1, limit_ms_);
     if (count < 0 && errno != EINTR) return fail_errno("send to emud at", path_);
     if (count == 0) {
-      return fail(Errc::timed_out, "send to emud at", path_, "the peer does not read", wrong_socket);
+      return fail(Errc::timed_out, "send to emud at", path_, "the peer does not read",
+                  wrong_socket);
     }
   }
 }
@@ -136,15 +141,19 @@ Result<Frame> Client::receive() {
     auto frame = channel_.receive(limit_ms_);
     if (frame) return frame;
     switch (frame.error().code) {
-      case Errc::timed_out: break;
+      case Errc::timed_out:
+        break;
       case Errc::disconnected:
-        return fail(Errc::disconnected, "talk to emud at", path_,
-                    "the connection was closed before the answer came",
-                    "Look into emud's log (`journalctl -u emud`); if emud was restarted, try again. "
-                    "If another program listens there, name emud's socket with --socket");
+        return fail(
+            Errc::disconnected, "talk to emud at", path_,
+            "the connection was closed before the answer came",
+            "Look into emud's log (`journalctl -u emud`); if emud was restarted, try again. "
+            "If another program listens there, name emud's socket with --socket");
       case Errc::protocol:
-      case Errc::limit_exceeded: return protocol_failure(frame.error());
-      default: return frame;
+      case Errc::limit_exceeded:
+        return protocol_failure(frame.error());
+      default:
+        return frame;
     }
     if (!peer_answers()) {
       return fail(Errc::timed_out, "talk to emud at", path_, "the peer does not answer",

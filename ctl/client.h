@@ -26,18 +26,19 @@ inline constexpr int silence_limit_ms = 5000;
 
 class Client {
  public:
-  // Connects to the socket at that path. Each reason why it is not emud's or cannot be reached has its message: not_found (no
-  // such socket), system with ECONNREFUSED (nobody listens), permission_denied, timed_out, invalid_argument (a path
-  // longer than a socket's name may be).
+  // Connects to the socket at that path. Each reason why it is not emud's or cannot be reached has
+  // its message: not_found (no such socket), system with ECONNREFUSED (nobody listens),
+  // permission_denied, timed_out, invalid_argument (a path longer than a socket's name may be).
   [[nodiscard]] static Result<Client> connect(const std::string& path,
                                               int limit_ms = silence_limit_ms);
 
   // Over a socket that is connected already; `path` names it in errors.
   Client(UniqueFd socket, std::string path, int limit_ms = silence_limit_ms);
 
-  // Calls a method and waits for its answer. The Error of an error reply, or protocol, naming the socket, for a peer
-  // that hangs up or does not speak Varlink. There is no limit to the time emud may take; but a peer that is silent for
-  // limit_ms is asked on a second connection who it is, and if that is not answered in limit_ms either: timed_out.
+  // Calls a method and waits for its answer. The Error of an error reply, or protocol, naming the
+  // socket, for a peer that hangs up or does not speak Varlink. There is no limit to the time emud
+  // may take; but a peer that is silent for limit_ms is asked on a second connection who it is, and
+  // if that is not answered in limit_ms either: timed_out.
   [[nodiscard]] Result<Answer> call(std::string_view method, std::string parameters,
                                     std::vector<UniqueFd> fds = {});
 

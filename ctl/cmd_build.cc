@@ -8,7 +8,8 @@ namespace emud::ctl {
 
 void add_build(CLI::App& app, Context& context) {
   const auto options = std::make_shared<RunOptions>();
-  CLI::App* verb = app.add_subcommand("build", "Run nix-build so that it builds for foreign systems");
+  CLI::App* verb =
+      app.add_subcommand("build", "Run nix-build so that it builds for foreign systems");
   declare_run_options(*verb, *options);
   verb->footer(
       "The arguments of nix-build follow: emuctl build [OPTIONS] [--] [ARGUMENT]...\n\n"

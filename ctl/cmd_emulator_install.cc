@@ -38,7 +38,8 @@ Result<Source> open_source(const InstallOptions& options) {
   if (!options.architecture.empty()) {
     EMUD_ASSIGN(architecture, find_architecture(options.architecture));
   }
-  // O_NONBLOCK: a FIFO must not keep us waiting; what is no regular file is refused where it is read.
+  // O_NONBLOCK: a FIFO must not keep us waiting; what is no regular file is refused where it is
+  // read.
   EMUD_ASSIGN(UniqueFd file, open_at(AT_FDCWD, options.file, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   std::error_code error;
   const auto absolute = std::filesystem::absolute(options.file, error);
@@ -56,10 +57,8 @@ Result<std::vector<wire::Emulator>> install_in_own_store(const Source& source) {
 
 Result<std::vector<wire::Emulator>> install_through_daemon(const Context& context, Source source,
                                                            Verbosity verbosity) {
-  wire::InstallEmulatorCall call{.file = 0,
-                                 .name = std::move(source.name),
-                                 .digest = source.digest.hex(),
-                                 .architecture = {}};
+  wire::InstallEmulatorCall call{
+      .file = 0, .name = std::move(source.name), .digest = source.digest.hex(), .architecture = {}};
   if (source.architecture != nullptr) call.architecture = source.architecture->name;
   EMUD_ASSIGN(Client client, Client::connect(endpoint(context).path));
   std::vector<UniqueFd> fds;

@@ -30,8 +30,8 @@ Result<std::vector<wire::Emulator>> named(const std::vector<wire::Emulator>& ins
   std::ranges::copy_if(installed, std::back_inserter(found),
                        [&](const auto& emulator) { return is_named(emulator, name); });
   if (!found.empty()) return found;
-  return fail(Errc::not_found, "remove emulator", name, "no installed one has that digest or version",
-              "See `emuctl emulator list`");
+  return fail(Errc::not_found, "remove emulator", name,
+              "no installed one has that digest or version", "See `emuctl emulator list`");
 }
 
 Result<> remove_one(std::optional<Client>& client, const std::string& digest) {
@@ -63,9 +63,11 @@ Result<> remove(const Context& context, const RemoveOptions& options) {
 
 void add_emulator_remove(CLI::App& app, Context& context) {
   const auto options = std::make_shared<RemoveOptions>();
-  CLI::App* verb = app.add_subcommand("remove", "Remove emulators (needs group emud, or --rootless)");
-  verb->add_option("emulator", options->name,
-                   "A digest, or its first 8 or more digits, or a version: every one of that version")
+  CLI::App* verb =
+      app.add_subcommand("remove", "Remove emulators (needs group emud, or --rootless)");
+  verb->add_option(
+          "emulator", options->name,
+          "A digest, or its first 8 or more digits, or a version: every one of that version")
       ->required()
       ->type_name("DIGEST|VERSION");
   verb->add_flag("--rootless", options->rootless, "From your own store, without emud");

@@ -33,8 +33,7 @@ bool skip_input() {
 // Until the end of input, a signal that asks to end (both good), or the end of the connection.
 Result<> hold(const Client& client, SignalSource& signals) {
   for (;;) {
-    std::array<pollfd, 3> entries{pollfd{STDIN_FILENO, POLLIN, 0},
-                                  pollfd{signals.fd(), POLLIN, 0},
+    std::array<pollfd, 3> entries{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0},
                                   pollfd{client.fd(), POLLIN, 0}};
     if (::poll(entries.data(), entries.size(), -1) < 0) {
       if (errno == EINTR) continue;
@@ -70,13 +69,14 @@ Result<> lease(const Context& context, const LeaseOptions& options) {
     return fail(Errc::protocol, "acquire", "a lease", "emud's answer names none",
                 "Look whether emud and emuctl are of the same version: `emuctl status`");
   }
-  // From here on a signal ends the lease in good order; until here it just ends emuctl, and emud takes back
-  // what it was doing.
+  // From here on a signal ends the lease in good order; until here it just ends emuctl, and emud
+  // takes back what it was doing.
   EMUD_ASSIGN(SignalSource signals, SignalSource::open());
   EMUD_TRY(print("ready\n"));
   EMUD_TRY(hold(client, signals));
   // Answered when the handlers are down: whoever waits for emuctl finds nothing left.
-  EMUD_TRY(client.call("io.emud.Manager.Release", wire::to_json(wire::ReleaseCall{*answer.first.lease})));
+  EMUD_TRY(client.call("io.emud.Manager.Release",
+                       wire::to_json(wire::ReleaseCall{*answer.first.lease})));
   return {};
 }
 

@@ -15,7 +15,8 @@ std::string footer() {
   for (const auto& architecture : architectures()) names.push_back(architecture.name);
   return fmt::format(
       "The command follows its options: emuctl run [OPTIONS] [--] COMMAND [ARGUMENT]...\n\n"
-      "Exit status: the command's; 128+N if signal N ended it; 125 if emuctl or emud failed, wrong\n"
+      "Exit status: the command's; 128+N if signal N ended it; 125 if emuctl or emud failed, "
+      "wrong\n"
       "usage included; 126 if the command cannot be executed; 127 if it is not found.\n\n"
       "Architectures (their names in Debian, Docker, Nix and uname are accepted as well):\n  {}",
       fmt::join(names, " "));

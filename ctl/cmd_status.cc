@@ -25,7 +25,8 @@ Result<> status(const Context& context, bool json) {
 
 void add_status(CLI::App& app, Context& context) {
   const auto json = std::make_shared<bool>(false);
-  CLI::App* verb = app.add_subcommand("status", "Show kernel support, handlers, leases and emulators");
+  CLI::App* verb =
+      app.add_subcommand("status", "Show kernel support, handlers, leases and emulators");
   verb->add_flag("--json", *json, "Print JSON");
   verb->callback([json, &context] { context.status = finish(status(context, *json)); });
 }

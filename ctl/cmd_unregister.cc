@@ -44,8 +44,8 @@ void add_unregister(CLI::App& app, Context& context) {
   const auto options = std::make_shared<UnregisterOptions>();
   CLI::App* verb =
       app.add_subcommand("unregister", "Remove what `register` made (needs group emud)");
-  CLI::Option* names =
-      verb->add_option("architectures", options->architectures, "Architectures")->type_name("ARCH...");
+  CLI::Option* names = verb->add_option("architectures", options->architectures, "Architectures")
+                           ->type_name("ARCH...");
   verb->add_flag("--all", options->all, "All of them")->excludes(names);
   verb->add_flag("--json", options->json, "Print JSON");
   verb->callback([options, &context] {

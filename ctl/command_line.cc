@@ -11,8 +11,8 @@ const CLI::Option* find_option(const CLI::App& app, const CLI::App* verb, const 
   return option != nullptr ? option : app.get_option_no_throw(name);
 }
 
-// Whether the option in `word` takes the next word as its value: `--name` or the last letter of `-xyz`, of an option
-// that takes one, and no `=value` or rest of the word behind it.
+// Whether the option in `word` takes the next word as its value: `--name` or the last letter of
+// `-xyz`, of an option that takes one, and no `=value` or rest of the word behind it.
 bool takes_next_word(const CLI::App& app, const CLI::App* verb, const std::string& word) {
   const auto takes_value = [&](const std::string& name) {
     const CLI::Option* option = find_option(app, verb, name);
@@ -27,7 +27,9 @@ bool takes_next_word(const CLI::App& app, const CLI::App* verb, const std::strin
 
 }  // namespace
 
-bool runs_command(std::string_view verb) { return verb == "run" || verb == "build"; }
+bool runs_command(std::string_view verb) {
+  return verb == "run" || verb == "build";
+}
 
 CommandLine split_command_line(const CLI::App& app, std::span<const std::string> words) {
   CommandLine line;

@@ -21,13 +21,15 @@ struct Context {
 // Where emud is looked for.
 struct Endpoint {
   std::string path;
-  bool is_explicit = false;  // named by --socket or $EMUD_SOCKET: then nothing else is tried instead
+  bool is_explicit =
+      false;  // named by --socket or $EMUD_SOCKET: then nothing else is tried instead
 };
 
 // --socket, else $EMUD_SOCKET where it is not empty, else the system's path.
 [[nodiscard]] Endpoint endpoint(const Context& context);
 
-// Each verb declares its options and sets context.status when it has run. The context outlives the app.
+// Each verb declares its options and sets context.status when it has run. The context outlives the
+// app.
 void add_run(CLI::App& app, Context& context);
 void add_build(CLI::App& app, Context& context);
 void add_register(CLI::App& app, Context& context);

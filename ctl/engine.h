@@ -16,9 +16,9 @@ struct EngineChoice {
   bool rootless = false;  // asked for
 };
 
-// A client connected to emud, or none: rootless. Without being asked for, rootless is chosen only where nobody listens
-// at the default path and the scope is not host; any other trouble with the socket is an error. invalid_argument for
-// rootless with scope host.
+// A client connected to emud, or none: rootless. Without being asked for, rootless is chosen only
+// where nobody listens at the default path and the scope is not host; any other trouble with the
+// socket is an error. invalid_argument for rootless with scope host.
 [[nodiscard]] Result<std::optional<Client>> choose_engine(const EngineChoice& choice,
                                                           Verbosity verbosity);
 

@@ -18,12 +18,13 @@ std::string dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Json event(std::string_view name) { return Json{{"version", 1}, {"event", name}}; }
+Json event(std::string_view name) {
+  return Json{{"version", 1}, {"event", name}};
+}
 
 Json members(const Error& error) {
-  return Json{{"code", to_string(error.code)}, {"action", error.action},
-              {"object", error.object},        {"errno", error.errno_value},
-              {"reason", error.reason},        {"hint", error.hint},
+  return Json{{"code", to_string(error.code)}, {"action", error.action}, {"object", error.object},
+              {"errno", error.errno_value},    {"reason", error.reason}, {"hint", error.hint},
               {"message", error.message()}};
 }
 
@@ -38,7 +39,8 @@ Result<EventStream> EventStream::open(int fd) {
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH) != 0) {
     return fail(Errc::invalid_argument, "write events to", fmt::format("descriptor {}", fd),
-                "it is not open for writing", "Open it in the shell, as in `--json-events 3 3>FILE`");
+                "it is not open for writing",
+                "Open it in the shell, as in `--json-events 3 3>FILE`");
   }
   return EventStream{fd};
 }
@@ -109,8 +111,12 @@ void EventStream::write(std::string_view line) {
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 
-std::string error_json(const Error& error) { return dump(members(error)); }
+std::string error_json(const Error& error) {
+  return dump(members(error));
+}
 
-std::string json_list(const std::vector<std::string>& words) { return dump(Json(words)); }
+std::string json_list(const std::vector<std::string>& words) {
+  return dump(Json(words));
+}
 
 }  // namespace emud::ctl

@@ -7,9 +7,10 @@
 
 namespace emud::ctl {
 
-// Every line has "version" (1) and "event": "progress" (step, object, done, total), "lease" (lease, scope, architectures,
-// native, notes), "stop" (signal), "exit" (status, as emuctl's own, and where a command ran its resource usage) or "error"
-// (the members of `error_json`). A reader that went away does not disturb the run: nothing more is written.
+// Every line has "version" (1) and "event": "progress" (step, object, done, total), "lease" (lease,
+// scope, architectures, native, notes), "stop" (signal), "exit" (status, as emuctl's own, and where
+// a command ran its resource usage) or "error" (the members of `error_json`). A reader that went
+// away does not disturb the run: nothing more is written.
 class EventStream {
  public:
   EventStream() = default;  // writes nothing

@@ -10,7 +10,8 @@
 namespace emud::ctl {
 
 // The emulators emud has or, without a client, those of the caller's own store and the system's.
-[[nodiscard]] Result<std::vector<wire::Emulator>> installed_emulators(std::optional<Client>& client);
+[[nodiscard]] Result<std::vector<wire::Emulator>> installed_emulators(
+    std::optional<Client>& client);
 
 [[nodiscard]] wire::Emulator as_message(const Manifest& manifest);
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "sandbox/descendants.h"
 #include "wire/errors.h"
 
 namespace emud::ctl {
@@ -40,13 +41,16 @@ Result<int> KeeperSession::run() {
   session_.keeper.reset();
   // Rootless, the namespaces and all in them are gone when this child is.
   [[maybe_unused]] const auto ended = session_.keeper_process.wait(keeper_patience_ms);
+  if (!outcome && session_.other_children)
+    EMUD_TRY(end_descendants(keeper_patience_ms, *session_.other_children));
   return outcome;
 }
 
 Result<int> KeeperSession::poll_until_end(SignalSource& signals) {
   for (;;) {
     std::vector<pollfd> entries{
-        {keeper_.fd(), static_cast<short>(keeper_.queued_bytes() > 0 ? POLLIN | POLLOUT : POLLIN), 0},
+        {keeper_.fd(), static_cast<short>(keeper_.queued_bytes() > 0 ? POLLIN | POLLOUT : POLLIN),
+         0},
         {signals.fd(), POLLIN, 0}};
     if (options_.terminal != nullptr) {
       options_.terminal->resume();
@@ -94,10 +98,13 @@ Result<std::optional<int>> KeeperSession::on_frame(const Frame& frame, SignalSou
 }
 
 void KeeperSession::on_stopped(int signal, SignalSource& signals) {
+  // SIGSTOP is no key's: who sent it to the command continues it. Only a terminal must not be left
+  // with a command that hears nothing.
+  if (signal == SIGSTOP && options_.terminal == nullptr) return;
   if (options_.terminal != nullptr) options_.terminal->suspend();
   signals.stop_self(signal, true);
-  // In an orphaned process group nobody could continue what a key has stopped. After a SIGSTOP, whoever continues
-  // emuctl continues the command: that SIGCONT is forwarded.
+  // In an orphaned process group nobody could continue what a key has stopped. After a SIGSTOP,
+  // whoever continues emuctl continues the command: that SIGCONT is forwarded.
   if (signal != SIGSTOP) forward(SIGCONT);
   if (options_.terminal != nullptr) resize();
 }
@@ -124,7 +131,8 @@ void KeeperSession::forward(int signal) {
 }
 
 void KeeperSession::resize() {
-  if (const auto size = options_.terminal->size()) (void)call("Resize", wire::to_json(*size), false);
+  if (const auto size = options_.terminal->size())
+    (void)call("Resize", wire::to_json(*size), false);
 }
 
 Result<> KeeperSession::call(std::string_view method, std::string parameters, bool more) {

@@ -1,14 +1,15 @@
 // emuctl while its command runs: between the keeper, the signals and the terminal.
 //
 // The contract of signals, which the manual page repeats:
-//  - With a pseudo-terminal, keys such as Ctrl-C and Ctrl-Z are bytes for it and act on the command's foreground
-//    process group, as at any terminal: emuctl gets no signal.
-//  - SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP and SIGCONT that emuctl gets are sent to the
-//    command. When its main process ends, everything else of the lease is ended. If the command is still there
-//    end_grace after SIGINT, SIGTERM, SIGHUP or SIGQUIT, emuctl closes the keeper's channel, which ends every
-//    process of the lease, and exits with 128+N.
-//  - Rootless, the command is in emuctl's process group: what is typed at the terminal reaches it
-//    directly, and it may handle it at its leisure. Only signals sent to emuctl by a process count.
+//  - With a pseudo-terminal, keys such as Ctrl-C and Ctrl-Z are bytes for it and act on the
+//    command's foreground process group, as at any terminal: emuctl gets no signal.
+//  - SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP and SIGCONT that emuctl gets are
+//    sent to the command. When its main process ends, everything else of the lease is ended. If the
+//    command is still there end_grace after SIGINT, SIGTERM, SIGHUP or SIGQUIT, emuctl closes the
+//    keeper's channel, which ends every process of the lease, and exits with 128+N.
+//  - Rootless (but for root), the command is in emuctl's process group: what is typed at the
+//    terminal reaches it directly, and it may handle it at its leisure. Only signals sent to emuctl
+//    by a process count.
 #pragma once
 
 #include <chrono>
@@ -24,13 +25,14 @@
 namespace emud::ctl {
 
 // Together with the time a keeper gives the command when its channel closes, less than a second.
-inline constexpr std::chrono::milliseconds end_grace{500};
+inline constexpr std::chrono::milliseconds end_grace{400};
 
 struct SessionOptions {
-  bool shares_terminal = false;   // rootless
-  Terminal* terminal = nullptr;   // the command's pseudo-terminal, if it has one
+  bool shares_terminal = false;  // the command is in this process group
+  Terminal* terminal = nullptr;  // the command's pseudo-terminal, if it has one
   std::chrono::milliseconds grace = end_grace;
-  std::function<void(const wire::WaitReply&)> on_reply = {};  // stops and the end, for --json-events; may be empty
+  // Told each stop and the end; may be empty.
+  std::function<void(const wire::WaitReply&)> on_reply = {};
 };
 
 class KeeperSession {
@@ -40,8 +42,8 @@ class KeeperSession {
   KeeperSession(const KeeperSession&) = delete;
   KeeperSession& operator=(const KeeperSession&) = delete;
 
-  // Starts the command and stays until it has ended: its exit status, or 128+N. An Error is the keeper's
-  // (wire::run_exit_status tells the status), or disconnected if it died.
+  // Starts the command and stays until it has ended: its exit status, or 128+N. An Error is the
+  // keeper's (wire::run_exit_status tells the status), or disconnected if it died.
   [[nodiscard]] Result<int> run();
 
  private:
@@ -66,7 +68,8 @@ class KeeperSession {
   bool gave_up_ = false;                       // the deadline passed
 };
 
-// The exit status that a final answer to Wait stands for: 128+N for signal N. protocol if it holds neither.
+// The exit status that a final answer to Wait stands for: 128+N for signal N. protocol if it holds
+// neither.
 [[nodiscard]] Result<int> exit_status(const wire::WaitReply& reply);
 
 }  // namespace emud::ctl

@@ -4,6 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <string_view>
 
 #include "ctl/command_line.h"
 #include "ctl/context.h"
@@ -14,15 +17,32 @@ namespace {
 constexpr int wrong_usage = 2;
 constexpr int run_failed = 125;
 
-// A closed stdin, stdout or stderr would be taken by the next file that is opened, and messages would go there.
-// Close-on-exec, so that the command finds it closed as it was.
+// A closed stdin, stdout or stderr would be taken by the next file that is opened, and messages
+// would go there. Close-on-exec, so that the command finds it closed as it was.
 void reserve_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
-    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR | O_CLOEXEC) < 0) ::_exit(run_failed);
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR | O_CLOEXEC) < 0)
+      ::_exit(run_failed);
   }
 }
 
-void declare(CLI::App& app, emud::ctl::Context& context) {
+struct Verb {
+  std::string_view name;
+  void (*add)(CLI::App&, emud::ctl::Context&);
+};
+
+constexpr std::array<Verb, 8> verbs{{{"run", emud::ctl::add_run},
+                                     {"build", emud::ctl::add_build},
+                                     {"register", emud::ctl::add_register},
+                                     {"unregister", emud::ctl::add_unregister},
+                                     {"lease", emud::ctl::add_lease},
+                                     {"status", emud::ctl::add_status},
+                                     {"probe", emud::ctl::add_probe},
+                                     {"emulator", emud::ctl::add_emulator}}};
+
+// Where the first word is a verb, the others are left out: declaring them costs more than running
+// most of them.
+void declare(CLI::App& app, emud::ctl::Context& context, std::string_view first_word) {
   app.require_subcommand(1);
   app.fallthrough();
   app.set_version_flag("--version", "emuctl " EMUD_VERSION);
@@ -32,14 +52,10 @@ void declare(CLI::App& app, emud::ctl::Context& context) {
   app.add_option("--socket", context.socket,
                  "emud's socket (default: $EMUD_SOCKET, else /run/emud/io.emud.Manager)")
       ->type_name("PATH");
-  emud::ctl::add_run(app, context);
-  emud::ctl::add_build(app, context);
-  emud::ctl::add_register(app, context);
-  emud::ctl::add_unregister(app, context);
-  emud::ctl::add_lease(app, context);
-  emud::ctl::add_status(app, context);
-  emud::ctl::add_probe(app, context);
-  emud::ctl::add_emulator(app, context);
+  const auto* const only = std::ranges::find(verbs, first_word, &Verb::name);
+  for (const Verb& verb : verbs) {
+    if (only == verbs.end() || only == &verb) verb.add(app, context);
+  }
 }
 
 bool is_verb(const CLI::App& app, const std::string& word) {
@@ -60,7 +76,7 @@ int main(int argc, char** argv) {
   reserve_standard_descriptors();
   emud::ctl::Context context;
   CLI::App app{"Run and build for other CPU architectures", "emuctl"};
-  declare(app, context);
+  declare(app, context, argc > 1 ? argv[1] : "");
   auto line = emud::ctl::split_command_line(app, std::vector<std::string>(argv + 1, argv + argc));
   context.command = std::move(line.command);
   try {
@@ -71,5 +87,7 @@ int main(int argc, char** argv) {
     if (app.exit(error) == 0) return 0;  // --help and --version
     return emud::ctl::runs_command(line.verb) ? run_failed : wrong_usage;
   }
-  return context.status;
+  // Not by return: taking the parser apart only copies pages that the keeper's fork has left
+  // shared.
+  std::exit(context.status);
 }

@@ -13,7 +13,9 @@ namespace emud::ctl {
 namespace {
 
 // Messages have nowhere to report that they cannot be written.
-void write_message(std::string_view text) { (void)write_all(STDERR_FILENO, "standard error", text); }
+void write_message(std::string_view text) {
+  (void)write_all(STDERR_FILENO, "standard error", text);
+}
 
 }  // namespace
 
@@ -23,9 +25,13 @@ void report(const Error& error) {
   write_message(text);
 }
 
-void message(std::string_view text) { write_message(fmt::format("emuctl: {}\n", text)); }
+void message(std::string_view text) {
+  write_message(fmt::format("emuctl: {}\n", text));
+}
 
-Result<> print(std::string_view text) { return write_all(STDOUT_FILENO, "standard output", text); }
+Result<> print(std::string_view text) {
+  return write_all(STDOUT_FILENO, "standard output", text);
+}
 
 int finish(const Result<>& result) {
   if (result) return 0;
@@ -45,11 +51,20 @@ std::string coloured(std::string_view text, Colour colour, bool enabled) {
   if (!enabled || colour == Colour::none) return std::string{text};
   int code = 0;  // ECMA-48, SGR
   switch (colour) {
-    case Colour::none: break;
-    case Colour::green: code = 32; break;
-    case Colour::yellow: code = 33; break;
-    case Colour::red: code = 31; break;
-    case Colour::bold: code = 1; break;
+    case Colour::none:
+      break;
+    case Colour::green:
+      code = 32;
+      break;
+    case Colour::yellow:
+      code = 33;
+      break;
+    case Colour::red:
+      code = 31;
+      break;
+    case Colour::bold:
+      code = 1;
+      break;
   }
   return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
 }

@@ -11,10 +11,14 @@ namespace {
 
 constexpr double mebibyte = 1024.0 * 1024.0;
 
-double mebibytes(std::int64_t bytes) { return static_cast<double>(bytes) / mebibyte; }
+double mebibytes(std::int64_t bytes) {
+  return static_cast<double>(bytes) / mebibyte;
+}
 
 // Nothing can be done about a message that cannot be written.
-void write_line(std::string_view text) { (void)write_all(STDERR_FILENO, "standard error", text); }
+void write_line(std::string_view text) {
+  (void)write_all(STDERR_FILENO, "standard error", text);
+}
 
 }  // namespace
 

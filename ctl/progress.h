@@ -7,8 +7,8 @@ namespace emud::ctl {
 
 enum class Verbosity { quiet, normal, verbose };
 
-// Writes to stderr. Verbose: a line for each step. Normal: one line that is rewritten, on a terminal only, while a step
-// whose size is known is under way. Quiet: nothing.
+// Writes to stderr. Verbose: a line for each step. Normal: one line that is rewritten, on a
+// terminal only, while a step whose size is known is under way. Quiet: nothing.
 class ProgressDisplay {
  public:
   explicit ProgressDisplay(Verbosity verbosity);

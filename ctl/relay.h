@@ -1,4 +1,5 @@
-// One direction of a terminal's relay: bytes from one descriptor to another through a bounded buffer.
+// One direction of a terminal's relay: bytes from one descriptor to another through a bounded
+// buffer.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +7,9 @@
 
 namespace emud::ctl {
 
-// Reads no more while max_buffered bytes wait to be written, so that a slow reader slows the writer down. The descriptors
-// stay the owner's. Meant for a poll loop: read_some() and write_some() are called when poll(2) says so.
+// Reads no more while max_buffered bytes wait to be written, so that a slow reader slows the writer
+// down. The descriptors stay the owner's. Meant for a poll loop: read_some() and write_some() are
+// called when poll(2) says so.
 class Relay {
  public:
   static constexpr std::size_t max_buffered = 16 << 10;

@@ -11,6 +11,7 @@
 #include "base/paths.h"
 #include "emulator/acquire.h"
 #include "emulator/wanted.h"
+#include "sandbox/descendants.h"
 #include "sandbox/keeper.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/native.h"
@@ -28,7 +29,7 @@ Identity own_identity(const wire::RunCall& call) {
   identity.keep_groups = true;
   identity.umask = static_cast<mode_t>(call.umask);
   for (int number = 1; number < NSIG; ++number) {
-    struct sigaction action {};
+    struct sigaction action{};
     if (::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) {
       identity.ignored_signals |= 1ULL << (number - 1);
     }
@@ -38,7 +39,10 @@ Identity own_identity(const wire::RunCall& call) {
 
 // Copies of the request's descriptors: the keeper's process owns them, this one keeps its own.
 Result<Command> command_of(const RunRequest& request) {
-  Command command{.arguments = request.call.arguments, .environment = request.call.environment, .fds = {}, .terminal = {}};
+  Command command{.arguments = request.call.arguments,
+                  .environment = request.call.environment,
+                  .fds = {},
+                  .terminal = {}};
   for (const auto& [number, index] : request.call.descriptors) {
     EMUD_ASSIGN(UniqueFd copy, request.fds.at(static_cast<std::size_t>(index)).duplicate());
     command.fds.push_back({static_cast<int>(number), std::move(copy)});
@@ -46,11 +50,13 @@ Result<Command> command_of(const RunRequest& request) {
   return command;
 }
 
-// A PID namespace ends everything with its first process. Where the store is the machine's, its garbage-collector roots are named by pid
-// and other builds share it: there processes are followed instead.
+// A PID namespace ends everything with its first process. Where the store is the machine's, its
+// garbage-collector roots are named by pid and other builds share it: there processes are followed
+// instead.
 KeeperMode mode_for(bool nix) {
   if (::geteuid() == 0) return KeeperMode::private_identity;
-  return nix && owns_nix_store(::getuid()) ? KeeperMode::private_rootless_without_pid : KeeperMode::private_rootless;
+  return nix && owns_nix_store(::getuid()) ? KeeperMode::private_rootless_without_pid
+                                           : KeeperMode::private_rootless;
 }
 
 Result<Architectures> resolve(const Store& store, const std::vector<std::string>& names) {
@@ -86,7 +92,8 @@ Result<KeeperPlan> Engine::plan(KeeperMode mode) const {
   plan.identity = own_identity(request.call);
   EMUD_ASSIGN(plan.command, command_of(request));
   for (const Architecture* architecture : architectures.foreign) {
-    EMUD_ASSIGN(VerifiedEmulator emulator, acquire_emulator(store, *architecture, request.call.emulator.value_or("")));
+    EMUD_ASSIGN(VerifiedEmulator emulator,
+                acquire_emulator(store, *architecture, request.call.emulator.value_or("")));
     const bool proven = !request.call.fresh.value_or(false) &&
                         proofs.has(architecture->name, emulator.manifest().digest, "rootless");
     plan.handlers.push_back({architecture, std::move(emulator), proven});
@@ -94,7 +101,8 @@ Result<KeeperPlan> Engine::plan(KeeperMode mode) const {
   const std::string systems = nix_systems(architectures.foreign);
   if (request.call.nix.value_or(false) && !systems.empty()) {
     const bool own = owns_nix_store(plan.identity.uid);
-    set_nix_environment(plan.command.environment, own ? NixSetup::caller_store : NixSetup::own_store, systems,
+    set_nix_environment(plan.command.environment,
+                        own ? NixSetup::caller_store : NixSetup::own_store, systems,
                         paths.nix_store());
   }
   return plan;
@@ -104,7 +112,14 @@ Result<RunSession> Engine::start(KeeperMode mode) const {
   EMUD_ASSIGN(KeeperPlan made, plan(mode));
   EMUD_ASSIGN(SocketPair report, make_socket_pair());
   EMUD_ASSIGN(SocketPair channel, make_socket_pair());
-  EMUD_ASSIGN(Child keeper, clone_child({.flags = keeper_clone_flags(mode), .cgroup = -1}));
+  std::optional<std::vector<pid_t>> other_children;
+  if (mode != KeeperMode::private_rootless) {
+    other_children = children_of(::getpid());
+    EMUD_TRY(become_subreaper());
+  }
+  auto cloned = clone_child({.flags = keeper_clone_flags(mode), .cgroup = -1});
+  if (!cloned) return namespace_failure(cloned.error().errno_value, "the namespaces of the lease");
+  Child keeper = *std::move(cloned);
   if (!keeper) {
     made.report = std::move(report.second);
     made.channel = std::move(channel.second);
@@ -120,6 +135,7 @@ Result<RunSession> Engine::start(KeeperMode mode) const {
   session.native = architectures.native;
   session.keeper.emplace(std::move(channel.first));
   session.keeper_process = std::move(keeper);
+  session.other_children = std::move(other_children);
   return session;
 }
 
@@ -128,7 +144,8 @@ Result<> Engine::follow(Channel report, const Child& keeper, const KeeperPlan& p
   for (;;) {
     auto frame = report.receive();
     if (!frame) {
-      return fail(Errc::internal, "bring up", "the lease", "its keeper died", "Look at the kernel's log (`dmesg`)");
+      return fail(Errc::internal, "bring up", "the lease", "its keeper died",
+                  "Look at the kernel's log (`dmesg`)");
     }
     EMUD_ASSIGN(const wire::Reply reply, wire::parse_reply(frame->json));
     if (!reply.error.empty()) {
@@ -153,7 +170,9 @@ Result<> Engine::follow(Channel report, const Child& keeper, const KeeperPlan& p
   }
 }
 
-bool is_hidden_proc(const Error& error) { return error.action == "mount" && error.object == "/proc"; }
+bool is_hidden_proc(const Error& error) {
+  return error.action == "mount" && error.object == "/proc";
+}
 
 }  // namespace
 
@@ -163,8 +182,10 @@ Result<RunSession> start_rootless(const RunRequest& request, const ProgressHandl
   EMUD_ASSIGN(engine.architectures, resolve(engine.store, request.call.architectures));
   const KeeperMode mode = mode_for(request.call.nix.value_or(false));
   auto session = engine.start(mode);
-  if (session || mode != KeeperMode::private_rootless || !is_hidden_proc(session.error())) return session;
-  return engine.start(KeeperMode::private_rootless_without_pid);  // in a container that hides parts of /proc
+  if (session || mode != KeeperMode::private_rootless || !is_hidden_proc(session.error()))
+    return session;
+  return engine.start(
+      KeeperMode::private_rootless_without_pid);  // in a container that hides parts of /proc
 }
 
 }  // namespace emud::ctl

@@ -6,8 +6,9 @@
 
 namespace emud::ctl {
 
-// Brings up a private lease without emud. The command will be in the caller's session and process group and uses his
-// terminal directly; call.scope must not be "host". The request's descriptors stay the caller's.
+// Brings up a private lease without emud. The command will be in the caller's session and process
+// group and uses his terminal directly; call.scope must not be "host". The request's descriptors
+// stay the caller's.
 [[nodiscard]] Result<RunSession> start_rootless(const RunRequest& request,
                                                 const ProgressHandler& progress);
 

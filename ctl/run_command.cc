@@ -27,10 +27,11 @@ Result<RunIntent> intent_of(const RunOptions& options, std::vector<std::string> 
   return intent;
 }
 
-// emuctl makes a terminal only for a command that another process starts: rootless, it has the caller's own.
-Result<std::optional<Terminal>> terminal_for(const RunOptions& options, bool is_rootless,
+// emuctl makes a terminal only for a command that leads a session of its own; any other has the
+// caller's.
+Result<std::optional<Terminal>> terminal_for(const RunOptions& options, bool shares_terminal,
                                              RunRequest& request) {
-  if (is_rootless) {
+  if (shares_terminal) {
     if (options.terminal && !options.quiet) {
       message("note: rootless, the command uses your terminal itself; --terminal changes nothing");
     }
@@ -47,13 +48,15 @@ Result<std::optional<Terminal>> terminal_for(const RunOptions& options, bool is_
 // The host's handlers go after the keeper, by emud's hand.
 class HostLease {
  public:
-  explicit HostLease(const RunSession& session) : id_(session.scope == "host" ? session.lease : "") {}
+  explicit HostLease(const RunSession& session)
+      : id_(session.scope == "host" ? session.lease : "") {}
 
   [[nodiscard]] bool is_held() const { return !id_.empty(); }
-  // Release answers when nothing of the lease is left. Whatever goes wrong with it is emud's to tell: the command has
-  // ended, and its status counts.
+  // Release answers when nothing of the lease is left. Whatever goes wrong with it is emud's to
+  // tell: the command has ended, and its status counts.
   void wait_until_gone(Client& client) const {
-    if (is_held()) (void)ask<wire::Nothing>(client, "io.emud.Manager.Release", wire::ReleaseCall{id_});
+    if (is_held())
+      (void)ask<wire::Nothing>(client, "io.emud.Manager.Release", wire::ReleaseCall{id_});
   }
 
  private:
@@ -77,8 +80,10 @@ Result<int> run(const Context& context, const RunOptions& options, std::vector<s
   EMUD_ASSIGN(RunRequest request, make_run_request(intent, excluded));
   const EngineChoice choice{endpoint(context), options.scope, options.rootless};
   EMUD_ASSIGN(std::optional<Client> client, choose_engine(choice, options.verbosity()));
-  const bool is_rootless = !client;
-  EMUD_ASSIGN(std::optional<Terminal> terminal, terminal_for(options, is_rootless, request));
+  // Rootless, the command stays in the caller's session, unless the caller is root: then its keeper
+  // works as emud's do.
+  const bool shares_terminal = !client && ::geteuid() != 0;
+  EMUD_ASSIGN(std::optional<Terminal> terminal, terminal_for(options, shares_terminal, request));
 
   ProgressDisplay display{options.verbosity()};
   const auto progress = [&](const wire::Progress& step) {
@@ -94,7 +99,7 @@ Result<int> run(const Context& context, const RunOptions& options, std::vector<s
 
   const auto on_reply = [&](const wire::WaitReply& reply) { events.waited(reply); };
   KeeperSession keeper{std::move(session),
-                       {.shares_terminal = is_rootless,
+                       {.shares_terminal = shares_terminal,
                         .terminal = terminal ? &*terminal : nullptr,
                         .grace = end_grace,
                         .on_reply = on_reply}};
@@ -105,7 +110,8 @@ Result<int> run(const Context& context, const RunOptions& options, std::vector<s
 
 }  // namespace
 
-int run_command(const Context& context, const RunOptions& options, std::vector<std::string> command) {
+int run_command(const Context& context, const RunOptions& options,
+                std::vector<std::string> command) {
   EventStream events;
   if (options.json_events) {
     auto opened = EventStream::open(*options.json_events);

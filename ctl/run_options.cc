@@ -19,17 +19,19 @@ void declare_engine_options(CLI::App& verb, RunOptions& options) {
 
 void declare_run_options(CLI::App& verb, RunOptions& options) {
   // One word for each -a: the command may follow at once.
-  verb.add_option("-a,--arch", options.architectures,
-                  "Architectures the command needs; may be repeated (default: the command's own if it "
-                  "is a foreign program, else all that are installed)")
+  verb.add_option(
+          "-a,--arch", options.architectures,
+          "Architectures the command needs; may be repeated (default: the command's own if it "
+          "is a foreign program, else all that are installed)")
       ->allow_extra_args(false)
       ->type_name("ARCH[,ARCH]");
   declare_engine_options(verb, options);
   verb.add_option("--json-events", options.json_events,
                   "Write what happens to this descriptor, one JSON object a line")
       ->type_name("FD");
-  CLI::Option* nix = verb.add_flag("--nix", options.nix,
-                                   "Make Nix build for the architectures (default: by the command's name)");
+  CLI::Option* nix =
+      verb.add_flag("--nix", options.nix,
+                    "Make Nix build for the architectures (default: by the command's name)");
   verb.add_flag("--no-nix", options.no_nix, "Do not")->excludes(nix);
   CLI::Option* terminal = verb.add_flag("-t,--terminal", options.terminal,
                                         "Give the command a terminal even if stdin is none");

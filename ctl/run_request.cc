@@ -17,8 +17,8 @@
 namespace emud::ctl {
 namespace {
 
-// The caller's descriptors: after execve(2) all that is open is open without close-on-exec, and every descriptor emuctl
-// opens itself has the flag.
+// The caller's descriptors: after execve(2) all that is open is open without close-on-exec, and
+// every descriptor emuctl opens itself has the flag.
 Result<std::vector<int>> inherited_descriptors(std::span<const int> excluded) {
   EMUD_ASSIGN(const auto names, list_directory(AT_FDCWD, "/proc/self/fd"));
   std::vector<int> numbers;
@@ -37,16 +37,15 @@ Result<std::vector<int>> inherited_descriptors(std::span<const int> excluded) {
 Result<> add_descriptors(RunRequest& request, std::span<const int> excluded) {
   EMUD_ASSIGN(const auto numbers, inherited_descriptors(excluded));
   if (numbers.size() > max_passed_descriptors) {
-    return fail(Errc::limit_exceeded, "pass on", "the open file descriptors",
-                fmt::format("{} are open, and {} can be passed", numbers.size(),
-                            max_passed_descriptors),
-                "Close those the command does not need, or let their owner open them close-on-exec");
+    return fail(
+        Errc::limit_exceeded, "pass on", "the open file descriptors",
+        fmt::format("{} are open, and {} can be passed", numbers.size(), max_passed_descriptors),
+        "Close those the command does not need, or let their owner open them close-on-exec");
   }
   for (const int number : numbers) {
     const int copy = ::fcntl(number, F_DUPFD_CLOEXEC, 3);
     if (copy < 0) return fail_errno("duplicate", fmt::format("descriptor {}", number));
-    request.call.descriptors.push_back(
-        {number, static_cast<std::int64_t>(request.fds.size())});
+    request.call.descriptors.push_back({number, static_cast<std::int64_t>(request.fds.size())});
     request.fds.emplace_back(copy);
   }
   return {};
@@ -78,7 +77,9 @@ mode_t current_umask() {
   return mask;
 }
 
-std::string_view basename(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+std::string_view basename(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 std::string found_in_path(const std::string& program) {
   if (program.find('/') != std::string::npos) return program;
@@ -86,7 +87,7 @@ std::string found_in_path(const std::string& program) {
   std::string_view folders = variable != nullptr ? variable : "/bin:/usr/bin";
   for (;;) {
     const std::string_view folder = folders.substr(0, folders.find(':'));
-    const std::string path = fmt::format("{}/{}", folder.empty() ? "." : folder, program);
+    std::string path = fmt::format("{}/{}", folder.empty() ? "." : folder, program);
     if (::access(path.c_str(), X_OK) == 0) return path;
     if (folder.size() == folders.size()) return {};
     folders.remove_prefix(folder.size() + 1);
@@ -96,8 +97,8 @@ std::string found_in_path(const std::string& program) {
 }  // namespace
 
 bool is_nix_command(std::string_view program) {
-  constexpr std::array<std::string_view, 5> names{
-      "nix", "nixos-rebuild", "nixos-generate", "nixos-generators", "nixos-install"};
+  constexpr std::array<std::string_view, 5> names{"nix", "nixos-rebuild", "nixos-generate",
+                                                  "nixos-generators", "nixos-install"};
   const std::string_view name = basename(program);
   return name.starts_with("nix-") || std::ranges::find(names, name) != names.end();
 }

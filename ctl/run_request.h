@@ -28,19 +28,21 @@ struct RunIntent {
   bool fresh = false;
 };
 
-// The request of this process: copies of every descriptor that is not close-on-exec (those of ours all are; `excluded`
-// stays behind), the working directory, the umask, the environment. Without architectures in the intent: the one of
-// the command where that is an ELF file of another CPU, else none (all installed ones). limit_exceeded
-// for more than max_passed_descriptors, an error naming the working directory if it cannot be opened.
+// The request of this process: copies of every descriptor that is not close-on-exec (those of ours
+// all are; `excluded` stays behind), the working directory, the umask, the environment. Without
+// architectures in the intent: the one of the command where that is an ELF file of another CPU,
+// else none (all installed ones). limit_exceeded for more than max_passed_descriptors, an error
+// naming the working directory if it cannot be opened.
 [[nodiscard]] Result<RunRequest> make_run_request(const RunIntent& intent,
                                                   std::span<const int> excluded = {});
 
-// Whether a command is one of Nix's by the name of its program: nix, nix-*, nixos-rebuild, nixos-generate,
-// nixos-install, nixos-generators.
+// Whether a command is one of Nix's by the name of its program: nix, nix-*, nixos-rebuild,
+// nixos-generate, nixos-install, nixos-generators.
 [[nodiscard]] bool is_nix_command(std::string_view program);
 
-// The architecture of the program that `program` names (looked up in PATH as execvp(3) does), where it is an ELF file
-// for another CPU than this machine's; empty for all else, also for what cannot be read.
+// The architecture of the program that `program` names (looked up in PATH as execvp(3) does), where
+// it is an ELF file for another CPU than this machine's; empty for all else, also for what cannot
+// be read.
 [[nodiscard]] std::string foreign_architecture_of(const std::string& program);
 
 }  // namespace emud::ctl

@@ -12,7 +12,7 @@ constexpr std::array passed_on{SIGINT,  SIGTERM,  SIGHUP,  SIGQUIT, SIGUSR1,
                                SIGUSR2, SIGWINCH, SIGCONT, SIGTSTP};
 
 bool is_ignored(int signal) {
-  struct sigaction action {};
+  struct sigaction action{};
   return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
@@ -22,7 +22,8 @@ Result<SignalSource> SignalSource::open() {
   sigset_t watched;
   sigemptyset(&watched);
   for (const int signal : passed_on) {
-    // A blocked signal is queued even if it is ignored (signal(7)), so those are not blocked at all.
+    // A blocked signal is queued even if it is ignored (signal(7)), so those are not blocked at
+    // all.
     if (!is_ignored(signal)) sigaddset(&watched, signal);
   }
   UniqueFd fd{::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK)};

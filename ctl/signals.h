@@ -10,9 +10,9 @@
 
 namespace emud::ctl {
 
-// While it lives, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT and SIGTSTP are read with next()
-// instead of acting on the process, and SIGPIPE is blocked. Those that were ignored at the start (nohup(1), a shell's
-// background job) stay ignored. One at a time.
+// While it lives, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT and SIGTSTP
+// are read with next() instead of acting on the process, and SIGPIPE is blocked. Those that were
+// ignored at the start (nohup(1), a shell's background job) stay ignored. One at a time.
 class SignalSource {
  public:
   [[nodiscard]] static Result<SignalSource> open();
@@ -25,9 +25,9 @@ class SignalSource {
   // The next signal that has arrived; none if there is none.
   [[nodiscard]] std::optional<signalfd_siginfo> next();
 
-  // Stops this process, or its whole process group, as the signal (SIGTSTP, SIGTTIN, SIGTTOU; SIGSTOP counts as
-  // SIGTSTP) does by default, and returns when it was continued. The kernel does not stop an orphaned process group
-  // (setpgid(2)): then it returns at once.
+  // Stops this process, or its whole process group, as the signal (SIGTSTP, SIGTTIN, SIGTTOU;
+  // SIGSTOP counts as SIGTSTP) does by default, and returns when it was continued. The kernel does
+  // not stop an orphaned process group (setpgid(2)): then it returns at once.
   void stop_self(int signal, bool whole_group);
 
  private:

@@ -41,7 +41,8 @@ std::string handlers(const std::vector<wire::Handler>& handlers) {
 }
 
 std::string foreign(const std::vector<wire::ForeignHandler>& handlers) {
-  std::vector<std::vector<std::string>> rows{{"NAME", "ARCHITECTURE", "FLAGS", "STATE", "INTERPRETER"}};
+  std::vector<std::vector<std::string>> rows{
+      {"NAME", "ARCHITECTURE", "FLAGS", "STATE", "INTERPRETER"}};
   for (const auto& handler : handlers) {
     rows.push_back({handler.name, handler.architecture.value_or("-"), handler.flags,
                     handler.enabled ? "enabled" : "disabled", handler.interpreter});
@@ -64,7 +65,8 @@ std::string leases(const std::vector<wire::LeaseInfo>& leases, std::int64_t now)
 
 std::string emulators_text(const std::vector<wire::Emulator>& emulators) {
   if (emulators.empty()) return "no emulator is installed\n";
-  std::vector<std::vector<std::string>> rows{{"ARCHITECTURE", "QEMU", "SHA-256", "INSTALLED", "SOURCE"}};
+  std::vector<std::vector<std::string>> rows{
+      {"ARCHITECTURE", "QEMU", "SHA-256", "INSTALLED", "SOURCE"}};
   for (const auto& emulator : emulators) {
     rows.push_back({emulator.architecture, emulator.version,
                     emulator.digest.substr(0, short_digest), emulator.installed, emulator.source});
@@ -73,8 +75,8 @@ std::string emulators_text(const std::vector<wire::Emulator>& emulators) {
 }
 
 std::string status_text(const wire::GetStatusReply& status, std::int64_t now, bool colour) {
-  std::string text = fmt::format("emud {} on Linux {} ({})\n", status.version, status.kernel,
-                                 status.architecture);
+  std::string text =
+      fmt::format("emud {} on Linux {} ({})\n", status.version, status.kernel, status.architecture);
   text += scope_line("private scope:", status.private_scope, status.private_reason, colour);
   text += scope_line("host scope:   ", status.host_scope, status.host_reason, colour);
   if (!status.handlers.empty()) {

@@ -7,7 +7,8 @@
 
 namespace emud::ctl {
 
-// Kernel support, handlers, leases, emulators. `now` (seconds since 1970) is what the leases' ages are counted from.
+// Kernel support, handlers, leases, emulators. `now` (seconds since 1970) is what the leases' ages
+// are counted from.
 [[nodiscard]] std::string status_text(const wire::GetStatusReply& status, std::int64_t now,
                                       bool colour);
 

@@ -13,8 +13,8 @@
 namespace emud::ctl {
 namespace {
 
-// The caller's terminal, as an open file of our own where that is possible: O_NONBLOCK on the caller's would be seen
-// by everybody who shares it.
+// The caller's terminal, as an open file of our own where that is possible: O_NONBLOCK on the
+// caller's would be seen by everybody who shares it.
 Result<UniqueFd> open_own_terminal() {
   if (::isatty(STDIN_FILENO) != 1) return UniqueFd{};
   if (::tcgetsid(STDIN_FILENO) == ::getsid(0)) {
@@ -36,14 +36,14 @@ Result<SocketPair> open_pseudo_terminal() {
     return fail_errno("unlock", "a pseudo-terminal", hint);
   }
   // By the descriptor, whatever /dev/pts is mounted here (Linux 4.13, ioctl_tty(2)).
-  pair.second =
-      UniqueFd{::ioctl(pair.first.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC)};
+  pair.second = UniqueFd{::ioctl(pair.first.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC)};
   if (!pair.second) return fail_errno("open the other side of", "a pseudo-terminal", hint);
   return pair;
 }
 
-// In the background the terminal's input belongs to somebody else (the shell), so its readiness is no news; that
-// there is more of it than before is (EPOLLET, epoll(7)), and the moment to look whether we are in the foreground.
+// In the background the terminal's input belongs to somebody else (the shell), so its readiness is
+// no news; that there is more of it than before is (EPOLLET, epoll(7)), and the moment to look
+// whether we are in the foreground.
 Result<UniqueFd> watch_input(int terminal) {
   UniqueFd news{::epoll_create1(EPOLL_CLOEXEC)};
   if (!news) return fail_errno("create", "an epoll descriptor");
@@ -55,7 +55,7 @@ Result<UniqueFd> watch_input(int terminal) {
 }
 
 bool is_same_terminal(int fd, const struct stat& terminal) {
-  struct stat status {};
+  struct stat status{};
   return ::fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) &&
          status.st_rdev == terminal.st_rdev && ::isatty(fd) == 1;
 }
@@ -84,14 +84,16 @@ Terminal::Terminal(UniqueFd master, UniqueFd slave, UniqueFd own, UniqueFd input
       input_(own_ ? own_.get() : STDIN_FILENO, master_.get()),
       output_(master_.get(), own_ ? own_.get() : STDOUT_FILENO) {}
 
-Terminal::~Terminal() { suspend(); }
+Terminal::~Terminal() {
+  suspend();
+}
 
 Result<> Terminal::attach(RunRequest& request) const {
-  struct stat terminal {};
+  struct stat terminal{};
   if (own_ && ::fstat(STDIN_FILENO, &terminal) != 0) return fail_errno("examine", "the terminal");
   for (const auto& [number, index] : request.call.descriptors) {
-    const bool replaced = own_ ? is_same_terminal(static_cast<int>(number), terminal)
-                               : number <= STDERR_FILENO;
+    const bool replaced =
+        own_ ? is_same_terminal(static_cast<int>(number), terminal) : number <= STDERR_FILENO;
     if (!replaced) continue;
     EMUD_ASSIGN(request.fds[static_cast<std::size_t>(index)], slave_.duplicate());
     if (!request.call.terminal) request.call.terminal = number;
@@ -99,7 +101,9 @@ Result<> Terminal::attach(RunRequest& request) const {
   return {};
 }
 
-bool Terminal::in_foreground() const { return own_ && ::tcgetpgrp(own_.get()) == ::getpgrp(); }
+bool Terminal::in_foreground() const {
+  return own_ && ::tcgetpgrp(own_.get()) == ::getpgrp();
+}
 
 void Terminal::resume() {
   if (is_raw_ || !in_foreground() || ::tcgetattr(own_.get(), &cooked_) != 0) return;
@@ -143,8 +147,8 @@ void Terminal::handle(const pollfd& entry) {
   }
 }
 
-// The end of a pipe is told as it is typed at a terminal: the end-of-file character at the beginning of a line
-// (termios(3)).
+// The end of a pipe is told as it is typed at a terminal: the end-of-file character at the
+// beginning of a line (termios(3)).
 void Terminal::end_input() {
   termios modes{};
   if (own_ || ::tcgetattr(slave_.get(), &modes) != 0) return;

@@ -1,6 +1,6 @@
-// A terminal of the command's own (a pseudo-terminal), as `ssh -t` and sudo's use_pty have it: the command leads a
-// session of the keeper's and cannot have the caller's terminal as its controlling one. Job control, window size and
-// Ctrl-C work on the pseudo-terminal; emuctl copies the bytes.
+// A terminal of the command's own (a pseudo-terminal), as `ssh -t` and sudo's use_pty have it: the
+// command leads a session of the keeper's and cannot have the caller's terminal as its controlling
+// one. Job control, window size and Ctrl-C work on the pseudo-terminal; emuctl copies the bytes.
 #pragma once
 
 #include <poll.h>
@@ -17,23 +17,25 @@ namespace emud::ctl {
 
 class Terminal {
  public:
-  // Opens a pseudo-terminal with the modes and the size of the terminal on stdin. If stdin is none, with the kernel's
-  // modes, and stdin and stdout are copied.
+  // Opens a pseudo-terminal with the modes and the size of the terminal on stdin. If stdin is none,
+  // with the kernel's modes, and stdin and stdout are copied.
   [[nodiscard]] static Result<Terminal> open();
   Terminal(Terminal&&) = default;
   Terminal& operator=(Terminal&&) = delete;
   ~Terminal();  // the caller's terminal is as it was
 
-  // Puts the pseudo-terminal in the place of every descriptor that is the caller's terminal (of stdin, stdout and stderr
-  // if stdin is none), and makes it the command's controlling terminal.
+  // Puts the pseudo-terminal in the place of every descriptor that is the caller's terminal (of
+  // stdin, stdout and stderr if stdin is none), and makes it the command's controlling terminal.
   [[nodiscard]] Result<> attach(RunRequest& request) const;
 
-  // The caller's terminal goes raw if emuctl is in its foreground process group; it is left alone in the background.
+  // The caller's terminal goes raw if emuctl is in its foreground process group; it is left alone
+  // in the background.
   void resume();
   // The caller's terminal gets its modes back.
   void suspend();
 
-  // What the relay waits for now, and what to do when poll(2) has filled in `revents` of those very entries.
+  // What the relay waits for now, and what to do when poll(2) has filled in `revents` of those very
+  // entries.
   void add_polls(std::vector<pollfd>& entries);
   void handle(const pollfd& entry);
 

@@ -1,8 +1,8 @@
 #include "daemon/async.h"
 
+#include <poll.h>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <poll.h>
 
 #include <algorithm>
 
@@ -56,17 +56,20 @@ Task<AsyncMutex::Guard> AsyncMutex::lock() {
     locked_ = true;
     co_return Guard{this};
   }
-  auto turn = std::make_shared<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
+  auto turn =
+      std::make_shared<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
   waiting_.push_back(turn);
   boost::system::error_code error;
-  // Cancelled by unlock() when it is our turn (it has left the queue then), or by the end of the coroutine.
+  // Cancelled by unlock() when it is our turn (it has left the queue then), or by the end of the
+  // coroutine.
   try {
     co_await turn->async_wait(asio::redirect_error(asio::use_awaitable, error));
   } catch (...) {
     if (std::erase(waiting_, turn) == 0) unlock();  // it was our turn already: hand it on
     throw;
   }
-  if (std::erase(waiting_, turn) > 0) throw boost::system::system_error(asio::error::operation_aborted);
+  if (std::erase(waiting_, turn) > 0)
+    throw boost::system::system_error(asio::error::operation_aborted);
   co_return Guard{this};
 }
 

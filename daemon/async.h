@@ -44,7 +44,8 @@ class AsyncChannel {
 
   [[nodiscard]] Task<Result<Frame>> receive();
   [[nodiscard]] Task<Result<void>> send(Frame frame);
-  // Completes when the peer has hung up; what it says meanwhile is kept for receive(), within the channel's bound.
+  // Completes when the peer has hung up; what it says meanwhile is kept for receive(), within the
+  // channel's bound.
   [[nodiscard]] Task<void> hung_up();
   [[nodiscard]] int fd() const { return channel_.fd(); }
 

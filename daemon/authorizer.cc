@@ -13,14 +13,16 @@ bool is_member(uid_t uid, const std::string& group) {
   ::group group_entry{};
   ::group* group_found = nullptr;
   std::vector<char> group_buffer(65536);
-  if (::getgrnam_r(group.c_str(), &group_entry, group_buffer.data(), group_buffer.size(), &group_found) != 0 ||
+  if (::getgrnam_r(group.c_str(), &group_entry, group_buffer.data(), group_buffer.size(),
+                   &group_found) != 0 ||
       group_found == nullptr) {
     return false;
   }
   passwd user_entry{};
   passwd* user_found = nullptr;
   char user_buffer[4096];
-  if (::getpwuid_r(uid, &user_entry, user_buffer, sizeof user_buffer, &user_found) != 0 || user_found == nullptr) {
+  if (::getpwuid_r(uid, &user_entry, user_buffer, sizeof user_buffer, &user_found) != 0 ||
+      user_found == nullptr) {
     return false;
   }
   int count = 64;
@@ -35,14 +37,16 @@ bool is_member(uid_t uid, const std::string& group) {
 
 }  // namespace
 
-Result<AuthorizedCaller> authorize(const PeerCredentials& peer, Privilege privilege, const Options& options,
-                                   std::string_view what) {
-  const bool open = privilege == Privilege::anyone ||
-                    (privilege == Privilege::private_scope && options.private_access == PrivateAccess::everyone);
+Result<AuthorizedCaller> authorize(const PeerCredentials& peer, Privilege privilege,
+                                   const Options& options, std::string_view what) {
+  const bool open =
+      privilege == Privilege::anyone ||
+      (privilege == Privilege::private_scope && options.private_access == PrivateAccess::everyone);
   if (open || peer.uid == 0 || is_member(peer.uid, options.group)) return AuthorizedCaller{peer};
   return fail(Errc::permission_denied, "authorize", what,
               fmt::format("user {} is not in group {}", user_name(peer.uid), options.group),
-              fmt::format("`sudo usermod -aG {} {}`, then log in again; `emuctl run` with a private scope needs no group",
+              fmt::format("`sudo usermod -aG {} {}`, then log in again; `emuctl run` with a "
+                          "private scope needs no group",
                           options.group, user_name(peer.uid)));
 }
 

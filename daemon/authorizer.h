@@ -18,13 +18,14 @@ class AuthorizedCaller {
   [[nodiscard]] const PeerCredentials& peer() const { return *peer_; }
 
  private:
-  friend Result<AuthorizedCaller> authorize(const PeerCredentials&, Privilege, const Options&, std::string_view);
+  friend Result<AuthorizedCaller> authorize(const PeerCredentials&, Privilege, const Options&,
+                                            std::string_view);
   explicit AuthorizedCaller(const PeerCredentials& peer) : peer_(&peer) {}
   const PeerCredentials* peer_;
 };
 
-// permission_denied, naming the user, what he asked for and the group that may. The group's members are asked of the
-// system's databases (getgrouplist(3)) each time, so a change counts at once.
+// permission_denied, naming the user, what he asked for and the group that may. The group's members
+// are asked of the system's databases (getgrouplist(3)) each time, so a change counts at once.
 [[nodiscard]] Result<AuthorizedCaller> authorize(const PeerCredentials& peer, Privilege privilege,
                                                  const Options& options, std::string_view what);
 

@@ -19,7 +19,8 @@ struct Services;
 // What a connection holds besides its socket.
 struct Connection {
   PeerCredentials peer;
-  std::map<std::string, std::shared_ptr<Lease>, std::less<>> leases;  // of Acquire: they end with the connection
+  std::map<std::string, std::shared_ptr<Lease>, std::less<>>
+      leases;  // of Acquire: they end with the connection
 };
 
 struct CallContext {
@@ -27,12 +28,12 @@ struct CallContext {
   Connection& connection;
   const AuthorizedCaller& caller;
   const wire::Call& call;
-  std::vector<UniqueFd> fds;        // that came with the call
+  std::vector<UniqueFd> fds;  // that came with the call
   AsyncChannel& channel;
   std::vector<UniqueFd> reply_fds;  // to go with the final reply
 
-  // Sends an intermediate reply where the client asked for `more`; dropped otherwise. What the client does not read now is queued
-  // within the channel's bound.
+  // Sends an intermediate reply where the client asked for `more`; dropped otherwise. What the
+  // client does not read now is queued within the channel's bound.
   [[nodiscard]] Task<void> progress(std::string parameters);
 };
 

@@ -9,9 +9,10 @@ namespace emud {
 namespace {
 
 std::string state_of(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return "-";
-  return fmt::format("{}.{}.{}.{}.{}", info.st_dev, info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+  return fmt::format("{}.{}.{}.{}.{}", info.st_dev, info.st_ino, info.st_size, info.st_mtim.tv_sec,
+                     info.st_mtim.tv_nsec);
 }
 
 }  // namespace
@@ -22,7 +23,8 @@ std::string Emulators::fingerprint(const Architecture& architecture) const {
   return state;
 }
 
-Task<Result<VerifiedEmulator>> Emulators::get(const Architecture& architecture, std::string version) {
+Task<Result<VerifiedEmulator>> Emulators::get(const Architecture& architecture,
+                                              std::string version) {
   const std::string key = fmt::format("{} {}", architecture.name, version);
   const auto known = prepared_.find(key);
   if (known == prepared_.end() || known->second != fingerprint(architecture)) {

@@ -30,12 +30,14 @@ Task<void> HostHold::release() {
   if (auto* handlers = std::exchange(handlers_, nullptr)) co_await handlers->release(architecture_);
 }
 
-HostHandlers::HostHandlers(const asio::any_io_executor& executor, Emulators& emulators, Proofs& proofs, const Paths& paths)
+HostHandlers::HostHandlers(const asio::any_io_executor& executor, Emulators& emulators,
+                           Proofs& proofs, const Paths& paths)
     : executor_(executor),
       emulators_(emulators),
       proofs_(proofs),
       paths_(paths),
-      drained_(std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max())) {}
+      drained_(
+          std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max())) {}
 
 HostHandlers::Handler& HostHandlers::handler(std::string_view architecture) {
   auto& entry = handlers_[std::string{architecture}];
@@ -53,7 +55,8 @@ Task<Result<HostHold>> HostHandlers::hold(const Architecture& architecture, std:
   co_return HostHold{*this, std::string{architecture.name}};
 }
 
-Task<Result<wire::Handler>> HostHandlers::pin(const Architecture& architecture, std::string version, bool persist) {
+Task<Result<wire::Handler>> HostHandlers::pin(const Architecture& architecture, std::string version,
+                                              bool persist) {
   Handler& state = handler(architecture.name);
   const std::string name{architecture.name};
   const auto guard = co_await state.mutex.lock();
@@ -91,12 +94,14 @@ Task<Result<bool>> HostHandlers::unpin(const Architecture& architecture) {
 }
 
 // Under the handler's mutex. If it is up already, only whether it still stands is looked at.
-Task<Result<void>> HostHandlers::bring_up(const Architecture& architecture, Handler& state, std::string version) {
+Task<Result<void>> HostHandlers::bring_up(const Architecture& architecture, Handler& state,
+                                          std::string version) {
   if (state.is_up) {
     if (!version.empty() && state.version != version && !state.version.starts_with(version + ".")) {
-      co_return fail(Errc::busy, "use another emulator for", architecture.name,
-                     fmt::format("the host's handler is in use with QEMU {}", state.version),
-                     "Use --scope private, where each lease has its own, or wait until the others have ended");
+      co_return fail(
+          Errc::busy, "use another emulator for", architecture.name,
+          fmt::format("the host's handler is in use with QEMU {}", state.version),
+          "Use --scope private, where each lease has its own, or wait until the others have ended");
     }
     co_return put_back(architecture, state);
   }
@@ -120,10 +125,12 @@ Task<Result<void>> HostHandlers::bring_up(const Architecture& architecture, Hand
   } undo{this, name, state};
   auto registry = Registry::open_host();
   if (!registry) co_return std::unexpected(std::move(registry).error());
-  if (auto added = registry->add(architecture, *emulator); !added) co_return std::unexpected(std::move(added).error());
+  if (auto added = registry->add(architecture, *emulator); !added)
+    co_return std::unexpected(std::move(added).error());
   state.is_up = true;
   if (!proofs_.has(name, state.digest, "host")) {
-    if (auto proven = co_await probe_on_host(architecture); !proven) co_return std::unexpected(std::move(proven).error());
+    if (auto proven = co_await probe_on_host(architecture); !proven)
+      co_return std::unexpected(std::move(proven).error());
     proofs_.remember(name, state.digest, "host");
   }
   undo.armed = false;
@@ -136,7 +143,8 @@ Result<> HostHandlers::put_back(const Architecture& architecture, const Handler&
   EMUD_ASSIGN(Registry registry, Registry::open_host());
   const auto entry = registry.inspect(state.rule.name);
   if (entry && is_same(*entry, state.rule) && entry->enabled) return {};
-  EMUD_ASSIGN(const VerifiedEmulator emulator, emulators_.store().find(architecture, state.version));
+  EMUD_ASSIGN(const VerifiedEmulator emulator,
+              emulators_.store().find(architecture, state.version));
   EMUD_TRY(registry.add(architecture, emulator));
   log(Level::warning, fmt::format("put {} back: somebody had removed it", state.rule.name));
   return {};
@@ -169,7 +177,8 @@ void HostHandlers::post_release(std::string architecture) {
 
 Task<void> HostHandlers::drain() {
   boost::system::error_code ignored;
-  while (posted_ > 0) co_await drained_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  while (posted_ > 0)
+    co_await drained_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 HostHold HostHandlers::adopt(const std::string& architecture) {

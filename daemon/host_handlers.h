@@ -1,5 +1,6 @@
-// The handlers of the host scope: one entry for each architecture, shared and counted. The first hold brings it up and proves it, the last takes
-// it away; a pin keeps it. Each is recorded on disk before it is registered.
+// The handlers of the host scope: one entry for each architecture, shared and counted. The first
+// hold brings it up and proves it, the last takes it away; a pin keeps it. Each is recorded on disk
+// before it is registered.
 #pragma once
 
 #include <map>
@@ -20,9 +21,11 @@ class HostHandlers;
 // One lease's share in a handler. Going out of scope posts the release; release() waits for it.
 class [[nodiscard]] HostHold {
  public:
-  HostHold(HostHandlers& handlers, std::string architecture) : handlers_(&handlers), architecture_(std::move(architecture)) {}
+  HostHold(HostHandlers& handlers, std::string architecture)
+      : handlers_(&handlers), architecture_(std::move(architecture)) {}
   HostHold(HostHold&& other) noexcept
-      : handlers_(std::exchange(other.handlers_, nullptr)), architecture_(std::move(other.architecture_)) {}
+      : handlers_(std::exchange(other.handlers_, nullptr)),
+        architecture_(std::move(other.architecture_)) {}
   HostHold& operator=(HostHold&& other) noexcept;
   HostHold(const HostHold&) = delete;
   HostHold& operator=(const HostHold&) = delete;
@@ -37,21 +40,24 @@ class [[nodiscard]] HostHold {
 
 class HostHandlers {
  public:
-  HostHandlers(const asio::any_io_executor& executor, Emulators& emulators, Proofs& proofs, const Paths& paths);
+  HostHandlers(const asio::any_io_executor& executor, Emulators& emulators, Proofs& proofs,
+               const Paths& paths);
 
-  // A hold on the handler, which is registered, proven and of that version (empty: any). busy if it is in use with another version.
+  // A hold on the handler, which is registered, proven and of that version (empty: any). busy if it
+  // is in use with another version.
   [[nodiscard]] Task<Result<HostHold>> hold(const Architecture& architecture, std::string version);
 
   // Keeps the handler without a holder until unpin; persist: after a reboot too.
-  [[nodiscard]] Task<Result<wire::Handler>> pin(const Architecture& architecture, std::string version, bool persist);
+  [[nodiscard]] Task<Result<wire::Handler>> pin(const Architecture& architecture,
+                                                std::string version, bool persist);
   // True: the handler is gone; false: leases still hold it. not_found if it is not pinned.
   [[nodiscard]] Task<Result<bool>> unpin(const Architecture& architecture);
 
   [[nodiscard]] std::vector<wire::Handler> list() const;
   [[nodiscard]] std::vector<std::string> pinned() const;
 
-  // At start, from the records an earlier emud left: pins come back, `held` ones (architectures of adopted leases) stay, the rest
-  // is removed.
+  // At start, from the records an earlier emud left: pins come back, `held` ones (architectures of
+  // adopted leases) stay, the rest is removed.
   [[nodiscard]] Task<void> recover(std::vector<std::string> held);
 
   // A hold on what recover() kept, for an adopted lease.
@@ -75,10 +81,12 @@ class HostHandlers {
   };
 
   [[nodiscard]] Handler& handler(std::string_view architecture);
-  [[nodiscard]] Task<Result<void>> bring_up(const Architecture& architecture, Handler& handler, std::string version);
+  [[nodiscard]] Task<Result<void>> bring_up(const Architecture& architecture, Handler& handler,
+                                            std::string version);
   [[nodiscard]] Result<> put_back(const Architecture& architecture, const Handler& handler);
   [[nodiscard]] Result<> save(const std::string& architecture, const Handler& handler);
-  [[nodiscard]] Task<Result<void>> recover_one(const Architecture& architecture, std::string text, bool is_held);
+  [[nodiscard]] Task<Result<void>> recover_one(const Architecture& architecture, std::string text,
+                                               bool is_held);
   void take_down(const std::string& architecture, Handler& handler);
   [[nodiscard]] Task<void> release(std::string architecture);
   void post_release(std::string architecture);

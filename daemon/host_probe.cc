@@ -42,10 +42,14 @@ Task<Result<void>> probe_on_host(const Architecture& architecture) {
 }
 
 Task<bool> is_native(const Architecture& architecture) {
-  if (const Native known = known_native(architecture); known != Native::ask_probe) co_return known == Native::yes;
+  if (const Native known = known_native(architecture); known != Native::ask_probe)
+    co_return known == Native::yes;
   static std::map<std::string_view, bool> found;
-  if (const auto known = found.find(architecture.name); known != found.end()) co_return known->second;
-  Work work = [&architecture]() -> Result<std::string> { return runs_natively(architecture) ? "yes" : "no"; };
+  if (const auto known = found.find(architecture.name); known != found.end())
+    co_return known->second;
+  Work work = [&architecture]() -> Result<std::string> {
+    return runs_natively(architecture) ? "yes" : "no";
+  };
   const auto done = co_await run_worker(std::move(work));
   co_return found[architecture.name] = done && *done == "yes";
 }

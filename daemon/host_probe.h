@@ -12,7 +12,8 @@ namespace emud {
 // runs_natively() in a helper process, asked once: it is the CPU's nature.
 [[nodiscard]] Task<bool> is_native(const Architecture& architecture);
 
-// Whether this kernel gives user namespaces a binfmt_misc of their own, by trying it; the error says why not.
+// Whether this kernel gives user namespaces a binfmt_misc of their own, by trying it; the error
+// says why not.
 [[nodiscard]] Task<Result<void>> private_scope_support();
 
 }  // namespace emud

@@ -35,15 +35,17 @@ std::map<std::string, std::string> read_records(const Paths& paths) {
 }  // namespace
 
 Result<> HostHandlers::save(const std::string& architecture, const Handler& state) {
-  const std::string text = nlohmann::json{{"interpreter", state.rule.interpreter},
-                                          {"version", state.version},
-                                          {"digest", state.digest},
-                                          {"pinned", state.pinned},
-                                          {"persistent", state.persistent}}
-                               .dump();
+  const std::string text = nlohmann::json{
+      {"interpreter", state.rule.interpreter},
+      {"version", state.version},
+      {"digest", state.digest},
+      {"pinned", state.pinned},
+      {"persistent",
+       state.persistent}}.dump();
   const auto write = [&](const std::string& path, Durability durability) -> Result<> {
     EMUD_ASSIGN(const UniqueFd directory, make_directories(path, 0755));
-    return replace_file(directory.get(), architecture + std::string{suffix}, text, 0644, durability);
+    return replace_file(directory.get(), architecture + std::string{suffix}, text, 0644,
+                        durability);
   };
   EMUD_TRY(write(paths_.handlers(), Durability::until_reboot));
   if (state.persistent) EMUD_TRY(write(paths_.persistent_pins(), Durability::durable));
@@ -62,10 +64,12 @@ Task<void> HostHandlers::recover(std::vector<std::string> held) {
   }
 }
 
-Task<Result<void>> HostHandlers::recover_one(const Architecture& architecture, std::string text, bool is_held) {
+Task<Result<void>> HostHandlers::recover_one(const Architecture& architecture, std::string text,
+                                             bool is_held) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_object()) {
-    co_return fail(Errc::system, "read", fmt::format("the record of handler {}", architecture.name), "it is not JSON",
+    co_return fail(Errc::system, "read", fmt::format("the record of handler {}", architecture.name),
+                   "it is not JSON",
                    fmt::format("Remove {}/{}.json", paths_.handlers(), architecture.name));
   }
   const std::string name{architecture.name};

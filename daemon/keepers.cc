@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "base/log.h"
 #include "daemon/peer.h"
@@ -45,19 +46,23 @@ Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan 
   lease.record.keeper_start = process_start_time(started.child.pid());
   EMUD_ASSIGN(lease.keeper_pidfd, started.child.duplicate_pidfd());
   EMUD_TRY(services.leases.save(lease));
-  started.report = std::make_unique<AsyncChannel>(services.executor, Channel{std::move(report.first)});
+  started.report =
+      std::make_unique<AsyncChannel>(services.executor, Channel{std::move(report.first)});
   started.client = std::move(channel.first);
   return started;
 }
 
-Result<> map_keeper(const StartedKeeper& keeper) { return map_identity(keeper.child.pid()); }
+Result<> map_keeper(const StartedKeeper& keeper) {
+  return map_identity(keeper.child.pid());
+}
 
 // Leases::follow ends the lease's processes when the keeper has ended.
 void end_keeper(const Lease& lease) {
   ::syscall(SYS_pidfd_send_signal, lease.keeper_pidfd.get(), SIGKILL, nullptr, 0);
 }
 
-void set_up_nix(KeeperPlan& plan, const Lease& lease, const std::vector<const Architecture*>& architectures,
+void set_up_nix(KeeperPlan& plan, Lease& lease,
+                const std::vector<const Architecture*>& architectures,
                 std::vector<std::string>& notes) {
   const std::string systems = nix_systems(architectures);
   if (systems.empty()) return;
@@ -68,13 +73,22 @@ void set_up_nix(KeeperPlan& plan, const Lease& lease, const std::vector<const Ar
   if (plan.mode == KeeperMode::host) {
     const auto missing = missing_nix_settings(architectures);
     if (!missing.empty()) {
-      notes.push_back(fmt::format("the machine's nix-daemon will refuse to build for {}: add the line `{}` to {} and "
-                                  "restart it, or use --scope private, which needs no change",
-                                  systems, fmt::join(missing, "`, `"), system_nix_conf));
+      notes.push_back(fmt::format(
+          "the machine's nix-daemon will refuse to build for {}: add the line `{}` to {} and "
+          "restart it, or use --scope private, which needs no change",
+          systems, fmt::join(missing, "`, `"), system_nix_conf));
     }
     return;
   }
-  plan.nix_daemon = NixDaemonPlan{.directory = lease.directory, .systems = systems, .owner = user_name(plan.identity.uid)};
+  // Where nix-daemon would have its builders' directories anyway: a runtime directory may be too
+  // small for them.
+  const char* folder = std::getenv("TMPDIR");
+  lease.record.temporary =
+      fmt::format("{}/emud-lease-{}", folder != nullptr ? folder : "/tmp", lease.record.id);
+  plan.nix_daemon = NixDaemonPlan{.directory = lease.directory,
+                                  .temporary = lease.record.temporary,
+                                  .systems = systems,
+                                  .owner = user_name(plan.identity.uid)};
   set_nix_remote(plan.command.environment, *plan.nix_daemon);
 }
 

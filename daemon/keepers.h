@@ -14,30 +14,35 @@ namespace emud {
 struct StartedKeeper {
   Child child;
   std::unique_ptr<AsyncChannel> report;
-  UniqueFd client;                             // the client's end of the keeper's channel
+  UniqueFd client;  // the client's end of the keeper's channel
   std::string lease, scope;
-  std::map<std::string, std::string, std::less<>> digests;  // architecture -> emulator, for remembering proofs
+  std::map<std::string, std::string, std::less<>>
+      digests;  // architecture -> emulator, for remembering proofs
 
   void remember(const Proofs& proofs, const std::string& architecture) const;
 };
 
-// Makes the lease's cgroup, clones the keeper and records its pid. The plan's report and channel are made here.
+// Makes the lease's cgroup, clones the keeper and records its pid. The plan's report and channel
+// are made here.
 [[nodiscard]] Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan plan);
 
 // Writes the identity map of the keeper's user namespace.
 [[nodiscard]] Result<> map_keeper(const StartedKeeper& keeper);
 
-// Ends a keeper from outside, as if its client had gone: it is killed, and what it kept goes with it.
+// Ends a keeper from outside, as if its client had gone: it is killed, and what it kept goes with
+// it.
 void end_keeper(const Lease& lease);
 
 // Decides how Nix inside the lease builds, and what the user should know.
-void set_up_nix(KeeperPlan& plan, const Lease& lease, const std::vector<const Architecture*>& architectures,
+void set_up_nix(KeeperPlan& plan, Lease& lease,
+                const std::vector<const Architecture*>& architectures,
                 std::vector<std::string>& notes);
 
 // Ends the lease unless it was released to somebody else.
 class [[nodiscard]] LeaseGuard {
  public:
-  LeaseGuard(Leases& leases, std::shared_ptr<Lease> lease) : leases_(leases), lease_(std::move(lease)) {}
+  LeaseGuard(Leases& leases, std::shared_ptr<Lease> lease)
+      : leases_(leases), lease_(std::move(lease)) {}
   LeaseGuard(const LeaseGuard&) = delete;
   LeaseGuard& operator=(const LeaseGuard&) = delete;
   ~LeaseGuard();

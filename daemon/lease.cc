@@ -18,6 +18,7 @@ std::string to_json(const LeaseRecord& record) {
                         {"keeper", record.keeper},
                         {"keeperStart", record.keeper_start},
                         {"cgroup", record.cgroup},
+                        {"temporary", record.temporary},
                         {"purpose", record.purpose},
                         {"started", record.started}}
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -35,6 +36,7 @@ Result<LeaseRecord> lease_record_from_json(std::string_view text) {
     json.at("keeper").get_to(record.keeper);
     json.at("keeperStart").get_to(record.keeper_start);
     json.at("cgroup").get_to(record.cgroup);
+    json.at("temporary").get_to(record.temporary);
     json.at("purpose").get_to(record.purpose);
     json.at("started").get_to(record.started);
     return record;
@@ -51,7 +53,9 @@ std::uint64_t process_start_time(pid_t pid) {
   if (end == std::string::npos) return 0;
   std::istringstream fields{text->substr(end + 1)};
   std::string field;
-  for (int number = 3; number <= 21; ++number) fields >> field;
+  fields >> field;
+  if (field == "Z" || field == "X") return 0;
+  for (int number = 4; number <= 21; ++number) fields >> field;
   std::uint64_t start = 0;
   fields >> start;
   return start;
@@ -61,7 +65,9 @@ wire::LeaseInfo Lease::info() const {
   wire::LeaseInfo info;
   info.id = record.id;
   info.scope = record.scope;
-  info.state = state == LeaseState::bringing_up ? "bringing_up" : state == LeaseState::ready ? "ready" : "ending";
+  info.state = state == LeaseState::bringing_up ? "bringing_up"
+               : state == LeaseState::ready     ? "ready"
+                                                : "ending";
   info.architectures = record.architectures;
   info.uid = record.uid;
   info.pid = record.pid;

@@ -7,16 +7,17 @@
 #include "daemon/async.h"
 #include "daemon/lease.h"
 #include "daemon/options.h"
+#include "daemon/orphans.h"
 #include "sandbox/process.h"
 
 namespace emud {
 
 class Leases {
  public:
-  Leases(const asio::any_io_executor& executor, const Options& options);
+  Leases(const asio::any_io_executor& executor, const Options& options, Orphans& orphans);
 
-  // A new lease in state bringing_up, with its directory, record and (where a v2 hierarchy can be written) cgroup path.
-  // limit_exceeded, naming the limit, past the configured numbers.
+  // A new lease in state bringing_up, with its directory, record and (where a v2 hierarchy can be
+  // written) cgroup path. limit_exceeded, naming the limit, past the configured numbers.
   [[nodiscard]] Result<std::shared_ptr<Lease>> open(LeaseRecord record);
 
   // Writes the record again after a change.
@@ -28,8 +29,8 @@ class Leases {
   // Takes over a keeper that an earlier emud started. False if that process is gone.
   [[nodiscard]] bool adopt(LeaseRecord record, std::vector<HostHold> holds);
 
-  // Ends what is left of the lease: processes by cgroup, its cgroup, its directory, its holds on host handlers. Ending an ended one is
-  // success.
+  // Ends what is left of the lease: processes by cgroup, its cgroup, its directory, its holds on
+  // host handlers. Ending an ended one is success.
   [[nodiscard]] Task<void> end(std::shared_ptr<Lease> lease);
 
   // The same for those who cannot wait, as destructors; drain() waits for what was posted.
@@ -39,7 +40,6 @@ class Leases {
   // By id; nullptr.
   [[nodiscard]] std::shared_ptr<Lease> find(std::string_view id) const;
   [[nodiscard]] std::vector<wire::LeaseInfo> list() const;
-  [[nodiscard]] bool is_child(pid_t pid) const;
 
   // Completes when the lease has gone from the table.
   [[nodiscard]] Task<void> wait_ended(std::shared_ptr<Lease> lease);
@@ -50,11 +50,13 @@ class Leases {
 
   asio::any_io_executor executor_;
   const Options& options_;
+  Orphans& orphans_;
   std::string cgroup_base_;  // empty: no cgroup v2 that can be written
   std::map<std::string, std::shared_ptr<Lease>, std::less<>> leases_;
   int posted_ = 0;
   std::shared_ptr<asio::steady_timer> drained_;
-  std::map<std::string, std::shared_ptr<asio::steady_timer>, std::less<>> endings_;  // cancelled when the lease is gone
+  std::map<std::string, std::shared_ptr<asio::steady_timer>, std::less<>>
+      endings_;  // cancelled when the lease is gone
 };
 
 }  // namespace emud

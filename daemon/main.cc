@@ -1,4 +1,5 @@
-// emud: the privileged daemon. Reads its options, cleans up after an earlier one, listens, serves until a signal.
+// emud: the privileged daemon. Reads its options, cleans up after an earlier one, listens, serves
+// until a signal.
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,6 +19,7 @@
 #include "daemon/reconcile.h"
 #include "daemon/server.h"
 #include "daemon/services.h"
+#include "sandbox/descendants.h"
 
 namespace emud {
 namespace {
@@ -44,14 +46,14 @@ Result<> tell_ready(const Options& options) {
   return write_all(ready.get(), fmt::format("--ready-fd {}", *options.ready_fd), "ready\n");
 }
 
-Task<void> wait_for_signal() {
-  asio::signal_set signals{co_await asio::this_coro::executor, SIGTERM, SIGINT};
+Task<void> wait_for(asio::signal_set& signals) {
   co_await signals.async_wait(asio::use_awaitable);
 }
 
-// Orphans of a killed keeper come to emud, which only has to reap them; the children it started are reaped where they are waited for.
 Task<Result<void>> serve(Services& services) {
   using asio::experimental::awaitable_operators::operator||;
+  asio::signal_set signals{services.executor, SIGTERM, SIGINT};
+  asio::co_spawn(services.executor, services.orphans.run(), asio::detached);
   co_await reconcile(services);
   if (services.options.reconcile_only) {
     co_await services.host.drain();
@@ -61,8 +63,9 @@ Task<Result<void>> serve(Services& services) {
   if (!listener) co_return std::unexpected(listener.error());
   if (auto told = tell_ready(services.options); !told) co_return told;
   Server server{services, *std::move(listener)};
-  co_await (server.run() || wait_for_signal());
+  co_await (server.run() || wait_for(signals));
   ::sd_notify(0, "STOPPING=1");
+  co_await services.connections.hang_up();
   co_await services.leases.drain();
   co_await services.host.drain();
   co_return Result<void>{};
@@ -72,6 +75,10 @@ int run(const Options& options) {
   set_log_level(options.log_level);
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
+  if (auto reaper = become_subreaper(); !reaper) {
+    log(reaper.error());
+    return 1;
+  }
   if (auto prepared = prepare_directories(options.paths); !prepared) {
     log(prepared.error());
     return 1;
@@ -90,7 +97,8 @@ int run(const Options& options) {
     loop.stop();
   });
   loop.run();
-  return status;
+  ::_exit(status);  // what is still suspended belongs to leases that go on without emud: its
+                    // destructors would end them
 }
 
 }  // namespace

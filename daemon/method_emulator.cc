@@ -15,11 +15,13 @@ Task<Result<std::string>> install_emulator(CallContext& context) {
   const auto request = wire::from_json<wire::InstallEmulatorCall>(context.call.parameters);
   if (!request) co_return std::unexpected(request.error());
   if (context.caller.peer().uid != 0) {
-    co_return fail(Errc::permission_denied, "install", request->name, "a file of one's own choice is for root to install",
+    co_return fail(Errc::permission_denied, "install", request->name,
+                   "a file of one's own choice is for root to install",
                    "Run it with sudo, or `emuctl emulator install --rootless` for your own store");
   }
   if (request->file < 0 || static_cast<std::size_t>(request->file) >= context.fds.size()) {
-    co_return fail(Errc::invalid_argument, "install", "file", "no such descriptor came with the call");
+    co_return fail(Errc::invalid_argument, "install", "file",
+                   "no such descriptor came with the call");
   }
   const auto digest = Digest::parse(request->digest);
   if (!digest) co_return std::unexpected(digest.error());
@@ -36,8 +38,8 @@ Task<Result<std::string>> install_emulator(CallContext& context) {
     wire::InstallEmulatorReply reply;
     reply.emulators.emplace();
     for (const auto& manifest : manifests) {
-      reply.emulators->push_back(
-          {manifest.architecture, manifest.version, manifest.digest, manifest.source, manifest.installed});
+      reply.emulators->push_back({manifest.architecture, manifest.version, manifest.digest,
+                                  manifest.source, manifest.installed});
     }
     return wire::to_json(reply);
   };
@@ -50,7 +52,8 @@ Task<Result<std::string>> remove_emulator(CallContext& context) {
   if (!request) co_return std::unexpected(request.error());
   const auto handlers = services.host.list();
   if (std::ranges::find(handlers, request->digest, &wire::Handler::digest) != handlers.end()) {
-    co_return fail(Errc::busy, "remove emulator", request->digest, "a handler of the host scope uses it",
+    co_return fail(Errc::busy, "remove emulator", request->digest,
+                   "a handler of the host scope uses it",
                    "End its leases and `emuctl unregister` it first");
   }
   if (auto removed = services.emulators.store().remove(request->digest); !removed) {

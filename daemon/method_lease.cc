@@ -12,12 +12,14 @@ namespace emud {
 namespace {
 
 // The lease of that id if the caller may end it: its owner or root.
-Result<std::shared_ptr<Lease>> find_own_lease(CallContext& context, const std::string& id, std::string_view action) {
+Result<std::shared_ptr<Lease>> find_own_lease(CallContext& context, const std::string& id,
+                                              std::string_view action) {
   const auto lease = context.services.leases.find(id);
   const uid_t uid = context.caller.peer().uid;
   if (lease && uid != 0 && lease->record.uid != uid) {
     return fail(Errc::permission_denied, action, fmt::format("lease {}", id),
-                fmt::format("it belongs to user {}", lease->record.uid), "Only its owner and root may end it");
+                fmt::format("it belongs to user {}", lease->record.uid),
+                "Only its owner and root may end it");
   }
   return lease;
 }
@@ -54,7 +56,7 @@ Task<Result<std::string>> acquire(CallContext& context) {
   wire::AcquireReply reply;
   reply.lease = lease->record.id;
   reply.native = architectures->native;
-  context.connection.leases.emplace(lease->record.id, lease.release());
+  context.connection.leases.emplace(reply.lease.value(), lease.release());
   co_return wire::to_json(reply);
 }
 
@@ -69,7 +71,8 @@ Task<Result<std::string>> release(CallContext& context) {
   if ((*lease)->record.keeper == 0) {
     co_await context.services.leases.end(*lease);
   } else {
-    co_await context.services.leases.wait_ended(*lease);  // it ends with its command, which the keeper looks after
+    co_await context.services.leases.wait_ended(
+        *lease);  // it ends with its command, which the keeper looks after
   }
   co_return std::string{"{}"};
 }
@@ -80,8 +83,8 @@ Task<Result<std::string>> cancel(CallContext& context) {
   const auto lease = find_own_lease(context, request->lease, "cancel");
   if (!lease) co_return std::unexpected(lease.error());
   if (!*lease) {
-    co_return fail(Errc::not_found, "cancel", fmt::format("lease {}", request->lease), "there is no such lease",
-                   "`emuctl status` lists the leases");
+    co_return fail(Errc::not_found, "cancel", fmt::format("lease {}", request->lease),
+                   "there is no such lease", "`emuctl status` lists the leases");
   }
   if ((*lease)->keeper_pidfd) {
     end_keeper(**lease);

@@ -32,7 +32,8 @@ Task<Result<std::string>> unregister_handlers(CallContext& context) {
   std::vector<std::string> names = request->architectures;
   if (names.empty()) {
     if (!request->all.value_or(false)) {
-      co_return fail(Errc::invalid_argument, "unregister", "architectures", "none is named", "Name some, or --all");
+      co_return fail(Errc::invalid_argument, "unregister", "architectures", "none is named",
+                     "Name some, or --all");
     }
     names = services.host.pinned();
   }

@@ -1,4 +1,5 @@
-// io.emud.Manager.Run: one command as the caller under a lease, from the request to the keeper's channel.
+// io.emud.Manager.Run: one command as the caller under a lease, from the request to the keeper's
+// channel.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -21,20 +22,23 @@ namespace {
 constexpr std::size_t purpose_limit = 200;
 
 Failure wrong_parameter(std::string_view name, std::string_view reason) {
-  return fail(Errc::invalid_argument, "run", name, reason, "Look at io.emud.Manager.Run in io.emud.Manager(7)");
+  return fail(Errc::invalid_argument, "run", name, reason,
+              "Look at io.emud.Manager.Run in io.emud.Manager(7)");
 }
 
 // The descriptor of that index, which must have come with the call; each can be taken once.
 Result<UniqueFd> take_fd(std::vector<UniqueFd>& fds, std::int64_t index, std::string_view name) {
-  if (index < 0 || static_cast<std::size_t>(index) >= fds.size() || !fds[static_cast<std::size_t>(index)]) {
-    return wrong_parameter(name, fmt::format("no descriptor {} came with the call, or it was named twice", index));
+  if (index < 0 || static_cast<std::size_t>(index) >= fds.size() ||
+      !fds[static_cast<std::size_t>(index)]) {
+    return wrong_parameter(
+        name, fmt::format("no descriptor {} came with the call, or it was named twice", index));
   }
   return std::move(fds[static_cast<std::size_t>(index)]);
 }
 
 Result<UniqueFd> take_working_directory(std::vector<UniqueFd>& fds, std::int64_t index) {
   EMUD_ASSIGN(UniqueFd directory, take_fd(fds, index, "workingDirectory"));
-  struct stat info {};
+  struct stat info{};
   if (::fstat(directory.get(), &info) != 0 || !S_ISDIR(info.st_mode)) {
     return wrong_parameter("workingDirectory", "the descriptor is not a directory");
   }
@@ -48,16 +52,21 @@ Result<Command> take_command(const wire::RunCall& request, std::vector<UniqueFd>
   std::set<std::int64_t> numbers;
   for (const auto& [number, index] : request.descriptors) {
     if (number < 0 || number >= 65536 || !numbers.insert(number).second) {
-      return wrong_parameter("descriptors", fmt::format("{} is not a descriptor number, or stands there twice", number));
+      return wrong_parameter(
+          "descriptors",
+          fmt::format("{} is not a descriptor number, or stands there twice", number));
     }
     EMUD_ASSIGN(UniqueFd fd, take_fd(fds, index, "descriptors"));
     if (const int flags = ::fcntl(fd.get(), F_GETFL); number < 3 && (flags & O_PATH) != 0) {
-      return wrong_parameter("descriptors", fmt::format("descriptor {} can be neither read nor written (O_PATH)", number));
+      return wrong_parameter(
+          "descriptors",
+          fmt::format("descriptor {} can be neither read nor written (O_PATH)", number));
     }
     command.fds.push_back({static_cast<int>(number), std::move(fd)});
   }
   if (request.terminal) {
-    if (!numbers.contains(*request.terminal)) return wrong_parameter("terminal", "it is none of the descriptors");
+    if (!numbers.contains(*request.terminal))
+      return wrong_parameter("terminal", "it is none of the descriptors");
     command.terminal = static_cast<int>(*request.terminal);
   }
   return command;
@@ -81,18 +90,20 @@ Task<Result<KeeperMode>> decide_scope(const std::string& wanted, std::vector<std
   const auto supported = co_await private_scope_support();
   if (supported) co_return KeeperMode::private_identity;
   if (wanted == "private") co_return std::unexpected(supported.error());
-  notes.push_back(fmt::format("the host scope is used, since a private one is not to be had here: {}",
-                              supported.error().message()));
+  notes.push_back(
+      fmt::format("the host scope is used, since a private one is not to be had here: {}",
+                  supported.error().message()));
   co_return KeeperMode::host;
 }
 
 // Relays what the keeper reports until it is ready.
-Task<Result<void>> follow_bring_up(CallContext& context, StartedKeeper& keeper, const Lease& lease) {
+Task<Result<void>> follow_bring_up(CallContext& context, StartedKeeper& keeper,
+                                   const Lease& lease) {
   for (;;) {
     auto frame = co_await keeper.report->receive();
     if (!frame) {
-      co_return fail(Errc::internal, "bring up", fmt::format("lease {}", lease.record.id), "its keeper died",
-                     "Look at the log of emud");
+      co_return fail(Errc::internal, "bring up", fmt::format("lease {}", lease.record.id),
+                     "its keeper died", "Look at the log of emud");
     }
     const auto reply = wire::parse_reply(frame->json);
     if (!reply) co_return std::unexpected(reply.error());
@@ -101,7 +112,8 @@ Task<Result<void>> follow_bring_up(CallContext& context, StartedKeeper& keeper, 
       co_return std::unexpected(wire::error_of(*reply));
     }
     const auto message = wire::from_json<wire::RunReply>(reply->parameters);
-    if (!message || !message->progress) co_return fail(Errc::protocol, "read", "the keeper's report");
+    if (!message || !message->progress)
+      co_return fail(Errc::protocol, "read", "the keeper's report");
     const auto& step = message->progress->step;
     if (step == keeper_step::ready) co_return Result<void>{};
     if (step == keeper_step::namespaces) {
@@ -109,7 +121,8 @@ Task<Result<void>> follow_bring_up(CallContext& context, StartedKeeper& keeper, 
       if (auto sent = co_await keeper.report->send(Frame{"{}"}); !sent) co_return sent;
       continue;
     }
-    if (step == keeper_step::proven) keeper.remember(context.services.proofs, message->progress->object);
+    if (step == keeper_step::proven)
+      keeper.remember(context.services.proofs, message->progress->object);
     co_await context.progress(reply->parameters);
   }
 }
@@ -127,7 +140,8 @@ Task<Result<std::string>> run(CallContext& context) {
   if (!mode) co_return std::unexpected(mode.error());
   plan.mode = *mode;
   if (plan.mode == KeeperMode::host) {
-    const auto allowed = authorize(context.caller.peer(), Privilege::group, services.options, "a lease in the host scope");
+    const auto allowed = authorize(context.caller.peer(), Privilege::group, services.options,
+                                   "a lease in the host scope");
     if (!allowed) co_return std::unexpected(allowed.error());
   }
   auto identity = read_identity(context.caller.peer(), static_cast<mode_t>(request->umask));
@@ -164,8 +178,9 @@ Task<Result<std::string>> run(CallContext& context) {
     }
     auto emulator = co_await services.emulators.get(*architecture, version);
     if (!emulator) co_return std::unexpected(emulator.error());
-    const bool proven = !request->fresh.value_or(false) &&
-                        services.proofs.has(architecture->name, emulator->manifest().digest, "private");
+    const bool proven =
+        !request->fresh.value_or(false) &&
+        services.proofs.has(architecture->name, emulator->manifest().digest, "private");
     plan.handlers.push_back({architecture, *std::move(emulator), proven});
   }
   if (request->nix.value_or(false)) set_up_nix(plan, *lease, architectures->foreign, notes);

@@ -17,9 +17,13 @@ std::vector<wire::ForeignHandler> foreign_handlers(const std::vector<Entry>& ent
   std::vector<wire::ForeignHandler> result;
   for (const Entry& entry : entries) {
     if (std::ranges::find(own, entry.name, &wire::Handler::name) != own.end()) continue;
-    wire::ForeignHandler handler{.name = entry.name, .architecture = {}, .interpreter = entry.interpreter,
-                                 .flags = entry.flags, .enabled = entry.enabled};
-    if (const Architecture* architecture = architecture_of(entry)) handler.architecture = architecture->name;
+    wire::ForeignHandler handler{.name = entry.name,
+                                 .architecture = {},
+                                 .interpreter = entry.interpreter,
+                                 .flags = entry.flags,
+                                 .enabled = entry.enabled};
+    if (const Architecture* architecture = architecture_of(entry))
+      handler.architecture = architecture->name;
     result.push_back(std::move(handler));
   }
   return result;
@@ -44,12 +48,14 @@ Task<Result<std::string>> get_status(CallContext& context) {
   reply.host_scope = registry.has_value() || registry.error().code == Errc::not_found;
   if (!registry) reply.host_reason = registry.error().message();
   if (registry) {
-    if (const auto entries = registry->list()) reply.foreign = foreign_handlers(*entries, reply.handlers);
+    if (const auto entries = registry->list())
+      reply.foreign = foreign_handlers(*entries, reply.handlers);
   }
   reply.leases = services.leases.list();
   if (const auto manifests = services.emulators.list()) {
     for (const auto& manifest : *manifests) {
-      reply.emulators.push_back({manifest.architecture, manifest.version, manifest.digest, manifest.source, manifest.installed});
+      reply.emulators.push_back({manifest.architecture, manifest.version, manifest.digest,
+                                 manifest.source, manifest.installed});
     }
   }
   co_return wire::to_json(reply);

@@ -8,9 +8,10 @@
 namespace emud {
 namespace {
 
-// Run is open to whom private leases are open to; the host scope inside it asks for the group itself.
-// InstallEmulator by descriptor brings bytes of the caller's choice into the store: its digest is checked, but nobody vouches
-// for it, hence root (checked in the method, so that the refusal names the reason).
+// Run is open to whom private leases are open to; the host scope inside it asks for the group
+// itself. InstallEmulator by descriptor brings bytes of the caller's choice into the store: its
+// digest is checked, but nobody vouches for it, hence root (checked in the method, so that the
+// refusal names the reason).
 constexpr std::array table{
     MethodEntry{"GetStatus", Privilege::anyone, get_status},
     MethodEntry{"Run", Privilege::private_scope, run},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -44,8 +45,9 @@ Result<UniqueFd> read_pidfd(int socket, pid_t pid) {
   socklen_t size = sizeof fd;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &fd, &size) == 0) return UniqueFd{fd};
   if (errno != ENOPROTOOPT) return fail_errno("identify", "the client");
-  // Before Linux 6.5. If the process has ended and its pid was taken by another before this line, the credentials of the
-  // connection still are those of the one that connected; /proc is compared with them below.
+  // Before Linux 6.5. If the process has ended and its pid was taken by another before this line,
+  // the credentials of the connection still are those of the one that connected; /proc is compared
+  // with them below.
   const long opened = ::syscall(SYS_pidfd_open, pid, 0);
   if (opened < 0) return fail_errno("identify", "the client");
   return UniqueFd{static_cast<int>(opened)};
@@ -62,21 +64,35 @@ std::string link_target(const std::string& path) {
   return length < 0 ? std::string{} : std::string(target, static_cast<std::size_t>(length));
 }
 
+// emud never changes its namespaces: they are read once.
+const std::string& own_namespace(std::string_view name) {
+  static std::map<std::string, std::string, std::less<>> known;
+  const auto found = known.find(name);
+  if (found != known.end()) return found->second;
+  return known.emplace(name, link_target(fmt::format("/proc/self/ns/{}", name))).first->second;
+}
+
 Result<> require_same_place(const PeerCredentials& peer) {
   constexpr std::array names{"mnt", "user", "pid", "net", "ipc", "uts"};
   for (const char* name : names) {
-    const std::string own = link_target(fmt::format("/proc/self/ns/{}", name));
+    const std::string& own = own_namespace(name);
     const std::string his = link_target(fmt::format("/proc/{}/ns/{}", peer.pid, name));
-    if (his.empty()) return fail_errno("look at the namespaces of", fmt::format("process {}", peer.pid), rootless_hint);
+    if (his.empty())
+      return fail_errno("look at the namespaces of", fmt::format("process {}", peer.pid),
+                        rootless_hint);
     if (own != his) {
-      return fail(Errc::permission_denied, "run for", fmt::format("process {}", peer.pid),
-                  fmt::format("it is in another {} namespace than emud (a container or sandbox)", name), rootless_hint);
+      return fail(
+          Errc::permission_denied, "run for", fmt::format("process {}", peer.pid),
+          fmt::format("it is in another {} namespace than emud (a container or sandbox)", name),
+          rootless_hint);
     }
   }
-  struct stat own {};
-  struct stat his {};
-  if (::stat("/", &own) != 0 || ::stat(fmt::format("/proc/{}/root/", peer.pid).c_str(), &his) != 0) {
-    return fail_errno("look at the root directory of", fmt::format("process {}", peer.pid), rootless_hint);
+  struct stat own{};
+  struct stat his{};
+  if (::stat("/", &own) != 0 ||
+      ::stat(fmt::format("/proc/{}/root/", peer.pid).c_str(), &his) != 0) {
+    return fail_errno("look at the root directory of", fmt::format("process {}", peer.pid),
+                      rootless_hint);
   }
   if (own.st_dev != his.st_dev || own.st_ino != his.st_ino) {
     return fail(Errc::permission_denied, "run for", fmt::format("process {}", peer.pid),
@@ -116,13 +132,23 @@ rlim_t limit_value(const std::string& text) {
 
 // proc(5), /proc/pid/limits: fixed columns of 26, 21 and 21 characters.
 Result<std::vector<std::pair<int, rlimit>>> read_limits(pid_t pid) {
-  constexpr std::array<std::pair<std::string_view, int>, 16> names{{
-      {"Max cpu time", RLIMIT_CPU}, {"Max file size", RLIMIT_FSIZE}, {"Max data size", RLIMIT_DATA},
-      {"Max stack size", RLIMIT_STACK}, {"Max core file size", RLIMIT_CORE}, {"Max resident set", RLIMIT_RSS},
-      {"Max processes", RLIMIT_NPROC}, {"Max open files", RLIMIT_NOFILE}, {"Max locked memory", RLIMIT_MEMLOCK},
-      {"Max address space", RLIMIT_AS}, {"Max file locks", RLIMIT_LOCKS}, {"Max pending signals", RLIMIT_SIGPENDING},
-      {"Max msgqueue size", RLIMIT_MSGQUEUE}, {"Max nice priority", RLIMIT_NICE},
-      {"Max realtime priority", RLIMIT_RTPRIO}, {"Max realtime timeout", RLIMIT_RTTIME}}};
+  constexpr std::array<std::pair<std::string_view, int>, 16> names{
+      {{"Max cpu time", RLIMIT_CPU},
+       {"Max file size", RLIMIT_FSIZE},
+       {"Max data size", RLIMIT_DATA},
+       {"Max stack size", RLIMIT_STACK},
+       {"Max core file size", RLIMIT_CORE},
+       {"Max resident set", RLIMIT_RSS},
+       {"Max processes", RLIMIT_NPROC},
+       {"Max open files", RLIMIT_NOFILE},
+       {"Max locked memory", RLIMIT_MEMLOCK},
+       {"Max address space", RLIMIT_AS},
+       {"Max file locks", RLIMIT_LOCKS},
+       {"Max pending signals", RLIMIT_SIGPENDING},
+       {"Max msgqueue size", RLIMIT_MSGQUEUE},
+       {"Max nice priority", RLIMIT_NICE},
+       {"Max realtime priority", RLIMIT_RTPRIO},
+       {"Max realtime timeout", RLIMIT_RTTIME}}};
   EMUD_ASSIGN(const std::string text, read_file(fmt::format("/proc/{}/limits", pid)));
   std::vector<std::pair<int, rlimit>> limits;
   std::istringstream lines{text};
@@ -144,11 +170,17 @@ Result<std::vector<std::pair<int, rlimit>>> read_limits(pid_t pid) {
 Result<PeerCredentials> read_peer(int socket) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 || credentials.pid <= 0) {
-    return fail(Errc::permission_denied, "identify", "the client", "the kernel does not say which process it is",
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 ||
+      credentials.pid <= 0) {
+    return fail(Errc::permission_denied, "identify", "the client",
+                "the kernel does not say which process it is",
                 "Connect from the machine itself, not from another PID namespace");
   }
-  PeerCredentials peer{.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid, .groups = {}, .pidfd = {}};
+  PeerCredentials peer{.pid = credentials.pid,
+                       .uid = credentials.uid,
+                       .gid = credentials.gid,
+                       .groups = {},
+                       .pidfd = {}};
   EMUD_ASSIGN(peer.groups, read_groups(socket));
   EMUD_ASSIGN(peer.pidfd, read_pidfd(socket, peer.pid));
   return peer;
@@ -158,21 +190,22 @@ std::string user_name(uid_t uid) {
   passwd entry{};
   passwd* found = nullptr;
   char buffer[4096];
-  if (::getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr) return entry.pw_name;
+  if (::getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr)
+    return entry.pw_name;
   return std::to_string(uid);
 }
 
 Result<Identity> read_identity(const PeerCredentials& peer, mode_t umask) {
   EMUD_TRY(require_same_place(peer));
   EMUD_ASSIGN(const Status status, read_status(std::to_string(peer.pid)));
-  EMUD_ASSIGN(const Status own, read_status("self"));
   Identity identity;
   identity.uid = peer.uid;
   identity.gid = peer.gid;
   identity.groups = peer.groups;
   identity.umask = umask & 0777;
   EMUD_ASSIGN(identity.limits, read_limits(peer.pid));
-  // Root without some capability has the command without it as well; for others only the bounding set counts.
+  // Root without some capability has the command without it as well; for others only the bounding
+  // set counts.
   identity.capability_bound = hexadecimal(status, "CapBnd");
   if (peer.uid == 0) identity.capability_bound &= hexadecimal(status, "CapPrm");
   identity.no_new_privileges = hexadecimal(status, "NoNewPrivs") != 0;
@@ -181,9 +214,10 @@ Result<Identity> read_identity(const PeerCredentials& peer, mode_t umask) {
   identity.nice = ::getpriority(PRIO_PROCESS, static_cast<id_t>(peer.pid));
   if (errno != 0) identity.nice = 0;
   ::sched_getaffinity(peer.pid, sizeof identity.processors, &identity.processors);
-  if (hexadecimal(status, "Seccomp") != 0 && hexadecimal(own, "Seccomp") == 0) {
+  if (hexadecimal(status, "Seccomp") != 0 && ::prctl(PR_GET_SECCOMP) == 0) {
     return fail(Errc::permission_denied, "run for", fmt::format("process {}", peer.pid),
-                "it is confined by a seccomp filter, which emud cannot put on the command", rootless_hint);
+                "it is confined by a seccomp filter, which emud cannot put on the command",
+                rootless_hint);
   }
   if (!is_alive(peer.pidfd.get())) {
     return fail(Errc::disconnected, "run for", fmt::format("process {}", peer.pid), "it has ended");

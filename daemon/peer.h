@@ -1,4 +1,5 @@
-// Who is at the other end of a connection, from the kernel and never from what he says (unix(7): SO_PEERCRED, SO_PEERPIDFD, SO_PEERGROUPS).
+// Who is at the other end of a connection, from the kernel and never from what he says (unix(7):
+// SO_PEERCRED, SO_PEERPIDFD, SO_PEERGROUPS).
 #pragma once
 
 #include <memory>
@@ -23,9 +24,10 @@ struct PeerCredentials {
 // The user's name, or the number where there is no name.
 [[nodiscard]] std::string user_name(uid_t uid);
 
-// What the peer is limited to, for a command that runs as it (invariant 5). Everything is read from /proc/<pid> and believed only
-// if the pidfd says afterwards that the process still lives. Refused, each with its reason: a peer in other namespaces or
-// under another root (permission_denied, pointing to --rootless), one under a seccomp filter that emud is not under.
+// What the peer is limited to, for a command that runs as it (invariant 5). Everything is read from
+// /proc/<pid> and believed only if the pidfd says afterwards that the process still lives. Refused,
+// each with its reason: a peer in other namespaces or under another root (permission_denied,
+// pointing to --rootless), one under a seccomp filter that emud is not under.
 [[nodiscard]] Result<Identity> read_identity(const PeerCredentials& peer, mode_t umask);
 
 }  // namespace emud

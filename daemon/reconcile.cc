@@ -12,7 +12,8 @@
 namespace emud {
 namespace {
 
-// The records of an earlier emud's leases. A directory without one that can be read was just being made: nothing was started.
+// The records of an earlier emud's leases. A directory without one that can be read was just being
+// made: nothing was started.
 std::vector<LeaseRecord> read_leases(const Paths& paths) {
   std::vector<LeaseRecord> records;
   const auto names = list_directory(AT_FDCWD, paths.leases());
@@ -21,7 +22,8 @@ std::vector<LeaseRecord> read_leases(const Paths& paths) {
     LeaseRecord record;
     record.id = name;
     if (const auto text = read_file(paths.lease(name) + "/lease.json")) {
-      if (auto parsed = lease_record_from_json(*text); parsed && parsed->id == name) record = *std::move(parsed);
+      if (auto parsed = lease_record_from_json(*text); parsed && parsed->id == name)
+        record = *std::move(parsed);
     }
     records.push_back(std::move(record));
   }
@@ -50,14 +52,16 @@ Task<void> reconcile(Services& services) {
       co_await remove_stale(services, std::move(record));
       continue;
     }
-    if (record.scope == "host") held.insert(record.architectures.begin(), record.architectures.end());
+    if (record.scope == "host")
+      held.insert(record.architectures.begin(), record.architectures.end());
     running.push_back(std::move(record));
   }
   co_await services.host.recover({held.begin(), held.end()});
   for (auto& record : running) {
     std::vector<HostHold> holds;
     if (record.scope == "host") {
-      for (const auto& architecture : record.architectures) holds.push_back(services.host.adopt(architecture));
+      for (const auto& architecture : record.architectures)
+        holds.push_back(services.host.adopt(architecture));
     }
     const std::string id = record.id;
     if (services.leases.adopt(record, std::move(holds))) {

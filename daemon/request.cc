@@ -4,7 +4,8 @@
 
 namespace emud {
 
-Task<Result<Architectures>> resolve_architectures(Services& services, const std::vector<std::string>& names) {
+Task<Result<Architectures>> resolve_architectures(Services& services,
+                                                  const std::vector<std::string>& names) {
   const auto wanted = wanted_architectures(services.emulators.store(), names);
   if (!wanted) co_return std::unexpected(wanted.error());
   Architectures result;

@@ -11,6 +11,7 @@
 namespace emud {
 
 // wanted_architectures(), sorted by whether they need a handler here.
-[[nodiscard]] Task<Result<Architectures>> resolve_architectures(Services& services, const std::vector<std::string>& names);
+[[nodiscard]] Task<Result<Architectures>> resolve_architectures(
+    Services& services, const std::vector<std::string>& names);
 
 }  // namespace emud

@@ -33,15 +33,17 @@ Result<UniqueFd> take_passed_socket() {
   const int count = ::sd_listen_fds(1);
   if (count == 0) return UniqueFd{};
   if (count != 1 || ::sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, nullptr, 0) <= 0) {
-    return fail(Errc::invalid_argument, "take over", "the socket passed by systemd", "it must be one listening AF_UNIX stream socket",
-                "Look at emud.socket");
+    return fail(Errc::invalid_argument, "take over", "the socket passed by systemd",
+                "it must be one listening AF_UNIX stream socket", "Look at emud.socket");
   }
   // Several may wait for the same connection; accept(2) must not block the one that comes too late.
   ::fcntl(SD_LISTEN_FDS_START, F_SETFL, ::fcntl(SD_LISTEN_FDS_START, F_GETFL) | O_NONBLOCK);
   return UniqueFd{SD_LISTEN_FDS_START};
 }
 
-UniqueFd open_spare() { return UniqueFd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}; }
+UniqueFd open_spare() {
+  return UniqueFd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+}
 
 }  // namespace
 
@@ -55,25 +57,31 @@ Result<UniqueFd> make_listener(const Options& options) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
-    return fail(Errc::limit_exceeded, "listen on", path, "a socket's path has at most 107 bytes", "Give a shorter --socket");
+    return fail(Errc::limit_exceeded, "listen on", path, "a socket's path has at most 107 bytes",
+                "Give a shorter --socket");
   }
   std::memcpy(address.sun_path, path.c_str(), path.size());
   const auto* name = reinterpret_cast<const sockaddr*>(&address);
   UniqueFd listener{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!listener) return fail_errno("create", "a socket");
   if (::bind(listener.get(), name, sizeof address) != 0) {
-    if (errno != EADDRINUSE) return fail_errno("listen on", path, "Its directory must exist and be writable");
+    if (errno != EADDRINUSE)
+      return fail_errno("listen on", path, "Its directory must exist and be writable");
     const UniqueFd other{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     if (::connect(other.get(), name, sizeof address) == 0) {
-      return fail(Errc::exists, "listen on", path, "another emud listens there", "Stop it, or give another --socket");
+      return fail(Errc::exists, "listen on", path, "another emud listens there",
+                  "Stop it, or give another --socket");
     }
-    struct stat info {};
+    struct stat info{};
     if (::lstat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) {
-      return fail(Errc::exists, "listen on", path, "there is a file that is no socket", "Give another --socket");
+      return fail(Errc::exists, "listen on", path, "there is a file that is no socket",
+                  "Give another --socket");
     }
-    if (::unlink(path.c_str()) != 0 || ::bind(listener.get(), name, sizeof address) != 0) return fail_errno("listen on", path);
+    if (::unlink(path.c_str()) != 0 || ::bind(listener.get(), name, sizeof address) != 0)
+      return fail_errno("listen on", path);
   }
-  if (::chmod(path.c_str(), 0666) != 0 || ::listen(listener.get(), SOMAXCONN) != 0) return fail_errno("listen on", path);
+  if (::chmod(path.c_str(), 0666) != 0 || ::listen(listener.get(), SOMAXCONN) != 0)
+    return fail_errno("listen on", path);
   return listener;
 }
 
@@ -88,32 +96,40 @@ Task<void> Server::run() {
 void Server::accept_one() {
   UniqueFd socket{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
   if (!socket && (errno == EMFILE || errno == ENFILE)) {
-    // The waiting connection would wake us for ever: take it with the descriptor kept for this, and hang up.
+    // The waiting connection would wake us for ever: take it with the descriptor kept for this, and
+    // hang up.
     spare_.reset();
     socket.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    refuse(std::move(socket), fail(Errc::limit_exceeded, "accept", "a connection", "emud has no descriptor left",
-                                   "Raise LimitNOFILE of emud.service").error());
+    refuse(std::move(socket),
+           fail(Errc::limit_exceeded, "accept", "a connection", "emud has no descriptor left",
+                "Raise LimitNOFILE of emud.service")
+               .error());
     spare_ = open_spare();
     return;
   }
   if (!socket) {
-    if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) log(fail_errno("accept", "a connection").error());
+    if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+      log(fail_errno("accept", "a connection").error());
     return;
   }
   auto peer = read_peer(socket.get());
   if (!peer) return refuse(std::move(socket), peer.error());
   const auto limit = [&](std::size_t count, std::size_t most, std::string_view key) {
     if (count < most) return false;
-    refuse(std::move(socket), fail(Errc::limit_exceeded, "accept", "a connection", fmt::format("{} are open", count),
-                                   fmt::format("Close some, or raise {} in the configuration of emud", key)).error());
+    refuse(std::move(socket),
+           fail(Errc::limit_exceeded, "accept", "a connection", fmt::format("{} are open", count),
+                fmt::format("Close some, or raise {} in the configuration of emud", key))
+               .error());
     return true;
   };
   const uid_t uid = peer->uid;
   if (limit(connections_, services_.options.max_connections, "max-connections")) return;
-  if (limit(by_user_[uid], services_.options.max_connections_per_user, "max-connections-per-user")) return;
+  if (limit(by_user_[uid], services_.options.max_connections_per_user, "max-connections-per-user"))
+    return;
   ++connections_;
   ++by_user_[uid];
-  asio::co_spawn(services_.executor, serve_connection(services_, std::move(socket), *std::move(peer)),
+  asio::co_spawn(services_.executor,
+                 serve_connection(services_, std::move(socket), *std::move(peer)),
                  [this, uid](const std::exception_ptr& error) {
                    --connections_;
                    if (--by_user_[uid] == 0) by_user_.erase(uid);

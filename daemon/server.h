@@ -10,8 +10,9 @@ namespace emud {
 struct Services;
 struct Options;
 
-// The listening socket: the one systemd passed (sd_listen_fds(3)), else a new one at the path, mode 0666 (who may do what is decided
-// by the peer's credentials), in place of a stale one. exists if somebody listens there.
+// The listening socket: the one systemd passed (sd_listen_fds(3)), else a new one at the path, mode
+// 0666 (who may do what is decided by the peer's credentials), in place of a stale one. exists if
+// somebody listens there.
 [[nodiscard]] Result<UniqueFd> make_listener(const Options& options);
 
 class Server {

@@ -27,26 +27,34 @@ struct Answer {
   std::vector<UniqueFd> fds;
 };
 
-wire::Reply success(std::string parameters) { return {.parameters = std::move(parameters), .error = {}, .continues = false}; }
+wire::Reply success(std::string parameters) {
+  return {.parameters = std::move(parameters), .error = {}, .continues = false};
+}
 
-// A member that is wrong is the protocol's own kind of error; from_json names the member in `object`.
+// A member that is wrong is the protocol's own kind of error; from_json names the member in
+// `object`.
 wire::Reply failure(const Error& error) {
-  if (error.code == Errc::invalid_argument && error.action == "decode") return wire::invalid_parameter(error);
+  if (error.code == Errc::invalid_argument && error.action == "read parameter")
+    return wire::invalid_parameter(error);
   return wire::error_reply(wire::manager_interface, error);
 }
 
 void audit(const PeerCredentials& peer, const wire::Call& call, const wire::Reply& reply) {
-  if (call.method.ends_with(".GetStatus") && reply.error.empty()) return;  // anyone may look, as often as he likes
+  if (call.method.ends_with(".GetStatus") && reply.error.empty())
+    return;  // anyone may look, as often as he likes
   log(reply.error.empty() ? Level::info : Level::notice,
-      fmt::format("user {} (process {}) called {}: {}", peer.uid, peer.pid, call.method,
-                  reply.error.empty() ? std::string_view{"granted"} : std::string_view{reply.error}));
+      fmt::format(
+          "user {} (process {}) called {}: {}", peer.uid, peer.pid, call.method,
+          reply.error.empty() ? std::string_view{"granted"} : std::string_view{reply.error}));
 }
 
-Task<Answer> answer(Services& services, Connection& connection, AsyncChannel& channel, const wire::Call& call,
-                    std::vector<UniqueFd> fds) {
+Task<Answer> answer(Services& services, Connection& connection, AsyncChannel& channel,
+                    const wire::Call& call, std::vector<UniqueFd> fds) {
   if (auto reply = serve_varlink_service(call)) co_return Answer{*std::move(reply)};
   const MethodEntry* entry =
-      call.method.starts_with(manager_prefix) ? find_method(std::string_view{call.method}.substr(manager_prefix.size())) : nullptr;
+      call.method.starts_with(manager_prefix)
+          ? find_method(std::string_view{call.method}.substr(manager_prefix.size()))
+          : nullptr;
   if (entry == nullptr) co_return Answer{wire::method_not_found(call.method)};
   const auto caller = authorize(connection.peer, entry->privilege, services.options, call.method);
   if (!caller) co_return Answer{failure(caller.error())};
@@ -56,27 +64,31 @@ Task<Answer> answer(Services& services, Connection& connection, AsyncChannel& ch
   co_return Answer{success(*std::move(result)), std::move(context.reply_fds)};
 }
 
-// Calls until the client hangs up. While a call is answered the hang-up cancels it: whatever it had begun is undone by its guards.
+// Calls until the client hangs up. While a call is answered the hang-up cancels it: whatever it had
+// begun is undone by its guards.
 Task<void> serve_calls(Services& services, Connection& connection, AsyncChannel& channel) {
   using asio::experimental::awaitable_operators::operator||;
   for (;;) {
     auto frame = co_await channel.receive();
     if (!frame) {
-      if (frame.error().code != Errc::disconnected) {  // garbage, or too much of it: say so once, then close
-        [[maybe_unused]] const auto sent =
-            co_await channel.send(Frame{wire::encode(wire::error_reply(wire::manager_interface, frame.error()))});
+      if (frame.error().code !=
+          Errc::disconnected) {  // garbage, or too much of it: say so once, then close
+        [[maybe_unused]] const auto sent = co_await channel.send(
+            Frame{wire::encode(wire::error_reply(wire::manager_interface, frame.error()))});
       }
       co_return;
     }
     const auto call = wire::parse_call(frame->json);
     if (!call) {
-      log(Level::notice, fmt::format("user {} (process {}) does not speak Varlink: {}", connection.peer.uid,
-                                     connection.peer.pid, call.error().message()));
-      [[maybe_unused]] const auto sent =
-          co_await channel.send(Frame{wire::encode(wire::error_reply(wire::manager_interface, call.error()))});
+      log(Level::notice,
+          fmt::format("user {} (process {}) does not speak Varlink: {}", connection.peer.uid,
+                      connection.peer.pid, call.error().message()));
+      [[maybe_unused]] const auto sent = co_await channel.send(
+          Frame{wire::encode(wire::error_reply(wire::manager_interface, call.error()))});
       co_return;
     }
-    auto outcome = co_await (answer(services, connection, channel, *call, std::move(frame->fds)) || channel.hung_up());
+    auto outcome = co_await (answer(services, connection, channel, *call, std::move(frame->fds)) ||
+                             channel.hung_up());
     if (outcome.index() == 1) co_return;
     Answer& given = std::get<0>(outcome);
     audit(connection.peer, *call, given.reply);
@@ -90,12 +102,15 @@ Task<void> serve_calls(Services& services, Connection& connection, AsyncChannel&
 Task<void> serve_connection(Services& services, UniqueFd socket, PeerCredentials peer) {
   Connection connection{.peer = std::move(peer), .leases = {}};
   AsyncChannel channel{services.executor, Channel{std::move(socket)}};
+  const Connections::Guard counted{services.connections, channel.fd()};
   try {
     co_await serve_calls(services, connection, channel);
   } catch (const boost::system::system_error& error) {
-    if (error.code() != asio::error::operation_aborted) log(Level::error, fmt::format("connection: {}", error.what()));
+    if (error.code() != asio::error::operation_aborted)
+      log(Level::error, fmt::format("connection: {}", error.what()));
   }
-  for (auto& [id, lease] : std::exchange(connection.leases, {})) co_await services.leases.end(lease);
+  for (auto& [id, lease] : std::exchange(connection.leases, {}))
+    co_await services.leases.end(lease);
 }
 
 }  // namespace emud

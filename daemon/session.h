@@ -1,4 +1,5 @@
-// One connection: reads calls one after the other, answers each, and ends what it held when the client hangs up.
+// One connection: reads calls one after the other, answers each, and ends what it held when the
+// client hangs up.
 #pragma once
 
 #include "daemon/async.h"
@@ -8,6 +9,7 @@ namespace emud {
 struct Services;
 struct PeerCredentials;
 
-[[nodiscard]] Task<void> serve_connection(Services& services, UniqueFd socket, PeerCredentials peer);
+[[nodiscard]] Task<void> serve_connection(Services& services, UniqueFd socket,
+                                          PeerCredentials peer);
 
 }  // namespace emud

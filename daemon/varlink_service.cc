@@ -8,9 +8,14 @@ namespace emud {
 namespace {
 
 wire::Reply get_info() {
-  wire::GetInfoReply info{.vendor = "emud", .product = "emud", .version = std::string{version}, .url = "https://varlink.org", .interfaces = {}};
+  wire::GetInfoReply info{.vendor = "emud",
+                          .product = "emud",
+                          .version = std::string{version},
+                          .url = "https://varlink.org",
+                          .interfaces = {}};
   for (const auto& interface : wire::interfaces()) {
-    if (interface.name != wire::keeper_interface) info.interfaces.emplace_back(interface.name);  // not on this socket
+    if (interface.name != wire::keeper_interface)
+      info.interfaces.emplace_back(interface.name);  // not on this socket
   }
   return {.parameters = wire::to_json(info), .error = {}, .continues = false};
 }
@@ -20,7 +25,8 @@ wire::Reply get_description(const wire::Call& call) {
   if (!request) return wire::invalid_parameter(request.error());
   for (const auto& interface : wire::interfaces()) {
     if (interface.name == request->interface) {
-      return {.parameters = wire::to_json(wire::GetInterfaceDescriptionReply{std::string{interface.description}}),
+      return {.parameters = wire::to_json(
+                  wire::GetInterfaceDescriptionReply{std::string{interface.description}}),
               .error = {},
               .continues = false};
     }

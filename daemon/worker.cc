@@ -15,7 +15,8 @@ namespace {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would take its result
   const auto result = work();
   const std::string text =
-      result ? "=" + *result : wire::encode(wire::error_reply(wire::manager_interface, result.error()));
+      result ? "=" + *result
+             : wire::encode(wire::error_reply(wire::manager_interface, result.error()));
   [[maybe_unused]] const auto sent = report.send(Frame{text});
   ::_exit(0);
 }

@@ -20,7 +20,7 @@ Result<UniqueFd> open_at(int directory, const std::string& path, int flags, mode
 
 Result<std::string> read_all(int fd, std::string_view name, std::size_t limit) {
   std::string bytes;
-  char buffer[16384];
+  char buffer[4096];
   for (;;) {
     const ssize_t count = ::read(fd, buffer, sizeof buffer);
     if (count < 0) {
@@ -72,7 +72,8 @@ Result<> replace_file(int directory, const std::string& name, std::string_view b
   EMUD_ASSIGN(const UniqueFd fd, open_at(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC, mode));
   if (auto done = write_all(fd.get(), name, bytes); !done) return undo(std::move(done).error());
   if (::fchmod(fd.get(), mode) != 0) return undo(fail_errno("set the mode of", name).error());
-  if (durability == Durability::durable && ::fsync(fd.get()) != 0) return undo(fail_errno("write to disk", name).error());
+  if (durability == Durability::durable && ::fsync(fd.get()) != 0)
+    return undo(fail_errno("write to disk", name).error());
   if (::renameat(directory, temporary.c_str(), directory, name.c_str()) != 0) {
     return undo(fail_errno("replace", name).error());
   }
@@ -111,8 +112,7 @@ Result<> remove_tree(int directory, const std::string& name) {
   if (::unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) return {};
   if (errno != EISDIR && errno != EPERM) return fail_errno("remove", name);
   EMUD_ASSIGN(const auto names, list_directory(directory, name));
-  EMUD_ASSIGN(const UniqueFd fd,
-              open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  EMUD_ASSIGN(const UniqueFd fd, open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   for (const auto& entry : names) EMUD_TRY(remove_tree(fd.get(), entry));
   if (::unlinkat(directory, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
     return fail_errno("remove directory", name);

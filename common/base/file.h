@@ -16,7 +16,8 @@ namespace emud {
 [[nodiscard]] Result<UniqueFd> open_at(int directory, const std::string& path, int flags,
                                        mode_t mode = 0);
 
-// The whole file, at most limit bytes (limit_exceeded beyond). Works for /proc files, whose size is 0.
+// The whole file, at most limit bytes (limit_exceeded beyond). Works for /proc files, whose size is
+// 0.
 [[nodiscard]] Result<std::string> read_file(int directory, const std::string& path,
                                             std::size_t limit = 1 << 20);
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t limit = 1 << 20);
@@ -28,21 +29,25 @@ namespace emud {
 [[nodiscard]] Result<> write_all(int fd, std::string_view name, std::string_view bytes);
 
 // One write(2) into an existing file, as the control files of proc, sysfs and cgroup want it.
-[[nodiscard]] Result<> write_control(int directory, const std::string& path, std::string_view bytes);
+[[nodiscard]] Result<> write_control(int directory, const std::string& path,
+                                     std::string_view bytes);
 
-// Replaces a file in one step: a temporary beside it, then rename. Readers see the old or the new one, whole. `durable`:
-// after a power cut too (fsync); not needed for what does not outlive the boot.
+// Replaces a file in one step: a temporary beside it, then rename. Readers see the old or the new
+// one, whole. `durable`: after a power cut too (fsync); not needed for what does not outlive the
+// boot.
 enum class Durability { until_reboot, durable };
 [[nodiscard]] Result<> replace_file(int directory, const std::string& name, std::string_view bytes,
                                     mode_t mode, Durability durability = Durability::durable);
 
-// Creates path and its missing parents (mkdir -p) and opens it. Existing directories keep their mode.
+// Creates path and its missing parents (mkdir -p) and opens it. Existing directories keep their
+// mode.
 [[nodiscard]] Result<UniqueFd> make_directories(const std::string& path, mode_t mode);
 
 // Removes a directory and all below it, never crossing a symbolic link. A missing one is no error.
 [[nodiscard]] Result<> remove_tree(int directory, const std::string& name);
 
 // The names in a directory, without "." and "..", sorted.
-[[nodiscard]] Result<std::vector<std::string>> list_directory(int directory, const std::string& path);
+[[nodiscard]] Result<std::vector<std::string>> list_directory(int directory,
+                                                              const std::string& path);
 
 }  // namespace emud

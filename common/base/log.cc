@@ -25,7 +25,9 @@ std::string escaped(std::string_view text) {
 
 }  // namespace
 
-void set_log_level(Level level) { threshold = level; }
+void set_log_level(Level level) {
+  threshold = level;
+}
 
 void log(Level level, std::string_view text) {
   if (level > threshold) return;

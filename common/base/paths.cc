@@ -30,7 +30,8 @@ Result<Paths> Paths::user() {
   std::string runtime = absolute_variable("XDG_RUNTIME_DIR");
   std::string cache = absolute_variable("XDG_CACHE_HOME");
   if (home.empty() && (data.empty() || (runtime.empty() && cache.empty()))) {
-    return fail(Errc::not_found, "find", "your home directory", "HOME is not set to an absolute path",
+    return fail(Errc::not_found, "find", "your home directory",
+                "HOME is not set to an absolute path",
                 "Set HOME, or XDG_DATA_HOME and XDG_RUNTIME_DIR");
   }
   if (data.empty()) data = home + "/.local/share";
@@ -42,7 +43,9 @@ Result<Paths> Paths::user() {
                .system_store = system.store()};
 }
 
-std::string Paths::lease(std::string_view id) const { return fmt::format("{}/{}", leases(), id); }
+std::string Paths::lease(std::string_view id) const {
+  return fmt::format("{}/{}", leases(), id);
+}
 
 Result<std::string> helper_program(std::string_view name) {
   if (const std::string folder = absolute_variable("EMUD_LIBEXEC"); !folder.empty()) {

@@ -9,17 +9,18 @@
 namespace emud {
 
 struct Paths {
-  std::string state;    // what survives a reboot: the store
-  std::string runtime;  // what does not: leases, proofs
-  std::string socket;   // where emud listens
+  std::string state;         // what survives a reboot: the store
+  std::string runtime;       // what does not: leases, proofs
+  std::string socket;        // where emud listens
   std::string system_store;  // a second store to read from; empty for none
 
   // /var/lib/emud, /run/emud, /run/emud/io.emud.Manager.
   [[nodiscard]] static Paths system();
 
   // A user's own: $XDG_DATA_HOME/emud (else ~/.local/share/emud) and $XDG_RUNTIME_DIR/emud (else
-  // $XDG_CACHE_HOME/emud/run or ~/.cache/emud/run), with the system's store to read from. not_found without HOME. The variables are
-  // those of the XDG Base Directory Specification; relative values are ignored, as it demands.
+  // $XDG_CACHE_HOME/emud/run or ~/.cache/emud/run), with the system's store to read from. not_found
+  // without HOME. The variables are those of the XDG Base Directory Specification; relative values
+  // are ignored, as it demands.
   [[nodiscard]] static Result<Paths> user();
 
   [[nodiscard]] std::string store() const { return state + "/store"; }
@@ -35,8 +36,8 @@ inline constexpr std::string_view binfmt_misc_mount = "/proc/sys/fs/binfmt_misc"
 inline constexpr std::string_view default_configuration = "/etc/emud/emud.toml";
 inline constexpr std::string_view system_nix_conf = "/etc/nix/nix.conf";
 
-// $EMUD_LIBEXEC, else the folder of helper programs: ../libexec/emud beside the running program's bin, where
-// the build and the installation both put them.
+// $EMUD_LIBEXEC, else the folder of helper programs: ../libexec/emud beside the running program's
+// bin, where the build and the installation both put them.
 [[nodiscard]] Result<std::string> helper_program(std::string_view name);
 
 }  // namespace emud

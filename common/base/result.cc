@@ -37,16 +37,24 @@ constexpr std::array names{
 Errc code_of_errno(int value) {
   switch (value) {
     case EACCES:
-    case EPERM: return Errc::permission_denied;
-    case EROFS: return Errc::read_only;
-    case ENOENT: return Errc::not_found;
-    case EEXIST: return Errc::exists;
+    case EPERM:
+      return Errc::permission_denied;
+    case EROFS:
+      return Errc::read_only;
+    case ENOENT:
+      return Errc::not_found;
+    case EEXIST:
+      return Errc::exists;
     case EBUSY:
-    case ETXTBSY: return Errc::busy;
-    case ETIMEDOUT: return Errc::timed_out;
+    case ETXTBSY:
+      return Errc::busy;
+    case ETIMEDOUT:
+      return Errc::timed_out;
     case ECONNRESET:
-    case EPIPE: return Errc::disconnected;
-    default: return Errc::system;
+    case EPIPE:
+      return Errc::disconnected;
+    default:
+      return Errc::system;
   }
 }
 
@@ -68,8 +76,12 @@ Failure fail(Errc code, std::string_view action, std::string_view object, std::s
 
 Failure fail_errno(int errno_value, std::string_view action, std::string_view object,
                    std::string_view hint) {
-  return Failure{Error{code_of_errno(errno_value), std::string{action}, std::string{object},
-                       errno_value, {}, std::string{hint}}};
+  return Failure{Error{code_of_errno(errno_value),
+                       std::string{action},
+                       std::string{object},
+                       errno_value,
+                       {},
+                       std::string{hint}}};
 }
 
 Failure fail_errno(std::string_view action, std::string_view object, std::string_view hint) {

@@ -1,5 +1,5 @@
-// A file descriptor that is closed when its owner goes. Every descriptor in emud is close-on-exec from
-// birth; the ones a child must keep are named when it is started (sandbox/process).
+// A file descriptor that is closed when its owner goes. Every descriptor in emud is close-on-exec
+// from birth; the ones a child must keep are named when it is started (sandbox/process).
 #pragma once
 
 #include <utility>

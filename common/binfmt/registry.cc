@@ -22,13 +22,15 @@ namespace {
 const std::string mount_point{binfmt_misc_mount};
 
 bool is_binfmt_misc(int fd) {
-  struct statfs info {};
+  struct statfs info{};
   // The kernel's types differ between architectures: compare as unsigned.
   return ::fstatfs(fd, &info) == 0 && static_cast<unsigned long>(info.f_type) == BINFMTFS_MAGIC;
 }
 
 // O_DIRECTORY makes the lookup follow an autofs trigger (fs/namei.c, follow_automount).
-Result<UniqueFd> open_mount() { return open_at(AT_FDCWD, mount_point, O_RDONLY | O_DIRECTORY); }
+Result<UniqueFd> open_mount() {
+  return open_at(AT_FDCWD, mount_point, O_RDONLY | O_DIRECTORY);
+}
 
 Failure mount_failure(int error) {
   constexpr std::string_view action = "mount binfmt_misc at";
@@ -40,10 +42,12 @@ Failure mount_failure(int error) {
                         "CONFIG_BINFMT_MISC");
     case EPERM:
     case EACCES:
-      return fail_errno(error, action, mount_point,
-                        "Mounting was refused: Linux 6.7 is needed for a private scope; in a container or under "
-                        "AppArmor, allow user namespaces to mount, or use --scope host with emud");
-    default: return fail_errno(error, action, mount_point);
+      return fail_errno(
+          error, action, mount_point,
+          "Mounting was refused: Linux 6.7 is needed for a private scope; in a container or under "
+          "AppArmor, allow user namespaces to mount, or use --scope host with emud");
+    default:
+      return fail_errno(error, action, mount_point);
   }
 }
 
@@ -51,28 +55,37 @@ Failure register_failure(int error, const Rule& rule) {
   constexpr std::string_view action = "register handler";
   switch (error) {
     case EROFS:
-      return fail_errno(error, action, rule.name,
-                        "binfmt_misc is mounted read-only here, as in some containers and WSL: remount it "
-                        "writable (`mount -o remount,rw /proc/sys/fs/binfmt_misc`), or use a private scope");
+      return fail_errno(
+          error, action, rule.name,
+          "binfmt_misc is mounted read-only here, as in some containers and WSL: remount it "
+          "writable (`mount -o remount,rw /proc/sys/fs/binfmt_misc`), or use a private scope");
     case EEXIST:
-      return fail_errno(error, action, rule.name,
-                        fmt::format("Another program made an entry of emud's name with other content: look at "
-                                    "{}/{} and remove it if nobody needs it", mount_point, rule.name));
+      return fail_errno(
+          error, action, rule.name,
+          fmt::format("Another program made an entry of emud's name with other content: look at "
+                      "{}/{} and remove it if nobody needs it",
+                      mount_point, rule.name));
     case EPERM:
-      return fail_errno(error, action, rule.name,
-                        "The kernel refused the registration: emud must run as root in this user namespace");
+      return fail_errno(
+          error, action, rule.name,
+          "The kernel refused the registration: emud must run as root in this user namespace");
     case EACCES:
-      return fail_errno(error, action, rule.name,
-                        fmt::format("{} must be executable for root, on a file system not mounted noexec",
-                                    rule.interpreter));
+      return fail_errno(
+          error, action, rule.name,
+          fmt::format("{} must be executable for root, on a file system not mounted noexec",
+                      rule.interpreter));
     case ENOENT:
-      return fail_errno(error, action, rule.name,
-                        fmt::format("The interpreter {} is not there: `emuctl emulator list` shows what is "
-                                    "installed", rule.interpreter));
+      return fail_errno(
+          error, action, rule.name,
+          fmt::format("The interpreter {} is not there: `emuctl emulator list` shows what is "
+                      "installed",
+                      rule.interpreter));
     case EINVAL:
-      return fail_errno(error, action, rule.name,
-                        "The kernel did not take the registration string; please report this with `uname -r`");
-    default: return fail_errno(error, action, rule.name);
+      return fail_errno(
+          error, action, rule.name,
+          "The kernel did not take the registration string; please report this with `uname -r`");
+    default:
+      return fail_errno(error, action, rule.name);
   }
 }
 
@@ -81,13 +94,14 @@ Failure register_failure(int error, const Rule& rule) {
 Result<Registry> Registry::open_host() {
   EMUD_ASSIGN(UniqueFd directory, open_mount());
   if (!is_binfmt_misc(directory.get())) {
-    if (::mount("binfmt_misc", mount_point.c_str(), "binfmt_misc",
-                MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
+    if (::mount("binfmt_misc", mount_point.c_str(), "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                nullptr) != 0) {
       return mount_failure(errno);
     }
     EMUD_ASSIGN(directory, open_mount());
     if (!is_binfmt_misc(directory.get())) {
-      return fail(Errc::not_supported, "open", mount_point, "it is not binfmt_misc even after a mount",
+      return fail(Errc::not_supported, "open", mount_point,
+                  "it is not binfmt_misc even after a mount",
                   "Look at `findmnt /proc/sys/fs/binfmt_misc`");
     }
   }
@@ -109,7 +123,8 @@ Result<Registry> Registry::mount_private() {
   }
   EMUD_ASSIGN(UniqueFd directory, open_mount());
   if (!is_binfmt_misc(directory.get())) {
-    return fail(Errc::not_supported, "open", mount_point, "the mounted file system is not binfmt_misc");
+    return fail(Errc::not_supported, "open", mount_point,
+                "the mounted file system is not binfmt_misc");
   }
   return Registry{std::move(directory)};
 }
@@ -125,6 +140,11 @@ Result<Registration> Registry::add(const Architecture& architecture,
     if (error != EEXIST) return register_failure(error, rule);
     const auto entry = inspect(rule.name);
     if (!entry || !is_same(*entry, rule)) return register_failure(error, rule);
+    if (!entry->enabled) {
+      return fail(
+          Errc::busy, "register handler", rule.name, "it is there, but somebody has disabled it",
+          fmt::format("Enable it again with `echo 1 > {}/{}` as root", mount_point, rule.name));
+    }
   }
   return Registration{std::move(rule), architecture};
 }
@@ -136,8 +156,9 @@ Result<> Registry::remove(const Rule& rule) {
     return std::unexpected(entry.error());
   }
   if (!is_same(*entry, rule)) {
-    return fail(Errc::busy, "remove handler", rule.name, "its content is not what emud wrote",
-                fmt::format("Look at {}/{}; emud leaves entries of others alone", mount_point, rule.name));
+    return fail(
+        Errc::busy, "remove handler", rule.name, "its content is not what emud wrote",
+        fmt::format("Look at {}/{}; emud leaves entries of others alone", mount_point, rule.name));
   }
   auto removed = write_control(directory_.get(), rule.name, "-1");
   if (!removed && removed.error().code != Errc::not_found) return removed;

@@ -1,5 +1,6 @@
-// One binfmt_misc instance: the host's, or the one of a lease's own user namespace. Everything is done through a
-// descriptor of its root directory, never by a path that could lead elsewhere meanwhile.
+// One binfmt_misc instance: the host's, or the one of a lease's own user namespace. Everything is
+// done through a descriptor of its root directory, never by a path that could lead elsewhere
+// meanwhile.
 #pragma once
 
 #include <string>
@@ -28,26 +29,31 @@ class Registration {
 
 class Registry {
  public:
-  // The instance that is, or should be, mounted at /proc/sys/fs/binfmt_misc. Looking into the directory triggers
-  // systemd's automount where there is one; what is there is believed only if statfs(2) says BINFMTFS_MAGIC;
-  // otherwise it is mounted. not_supported without CONFIG_BINFMT_MISC, permission_denied without the right to mount.
+  // The instance that is, or should be, mounted at /proc/sys/fs/binfmt_misc. Looking into the
+  // directory triggers systemd's automount where there is one; what is there is believed only if
+  // statfs(2) says BINFMTFS_MAGIC; otherwise it is mounted. not_supported without
+  // CONFIG_BINFMT_MISC, permission_denied without the right to mount.
   [[nodiscard]] static Result<Registry> open_host();
 
   // The same without mounting anything: not_found where binfmt_misc is not mounted.
   [[nodiscard]] static Result<Registry> look_at_host();
 
-  // Mounts a new instance for the current user namespace over /proc/sys/fs/binfmt_misc of the current mount
-  // namespace (Linux >= 6.7: fs/binfmt_misc.c, bm_get_tree and FS_USERNS_MOUNT). It is empty and hides
-  // the host's handlers from everything in the namespace. not_supported on older kernels.
+  // Mounts a new instance for the current user namespace over /proc/sys/fs/binfmt_misc of the
+  // current mount namespace (Linux >= 6.7: fs/binfmt_misc.c, bm_get_tree and FS_USERNS_MOUNT). It
+  // is empty and hides the host's handlers from everything in the namespace. not_supported on older
+  // kernels.
   [[nodiscard]] static Result<Registry> mount_private();
 
-  // Registers emud's handler for an architecture: name emud-<arch>, flags PF, and C if credentials is true.
-  // If an entry of that name is there and is the very same, that is success; another content is `exists`.
+  // Registers emud's handler for an architecture: name emud-<arch>, flags PF, and C if credentials
+  // is true. If an entry of that name is there and is the very same, that is success; another
+  // content is `exists`.
   [[nodiscard]] Result<Registration> add(const Architecture& architecture,
-                                         const VerifiedEmulator& emulator, bool credentials = false);
+                                         const VerifiedEmulator& emulator,
+                                         bool credentials = false);
 
-  // Removes the entry if it is the very one that `rule` made; the kernel has it gone before write(2) returns.
-  // One that is gone already is success; one of other content stays (busy): it is not emud's.
+  // Removes the entry if it is the very one that `rule` made; the kernel has it gone before
+  // write(2) returns. One that is gone already is success; one of other content stays (busy): it is
+  // not emud's.
   [[nodiscard]] Result<> remove(const Rule& rule);
 
   // The entry of that name; not_found.

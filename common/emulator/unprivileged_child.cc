@@ -12,6 +12,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string_view>
 
 namespace emud {
 namespace {
@@ -106,13 +109,22 @@ ChildPlan::ChildPlan(const UnprivilegedProgram& program, const std::array<int, 3
   arguments_.push_back(nullptr);
   if (!change_user_) return;
   for (const char* name : {"emud", "nobody"}) {
-    const passwd* account = ::getpwnam(name);
-    if (account != nullptr && account->pw_uid != 0 && account->pw_gid != 0) {
-      user_ = account->pw_uid;
-      group_ = account->pw_gid;
-      return;
-    }
+    if (take_account(name)) return;
   }
+}
+
+// From the file and not with getpwnam(3), whose modules the static emuctl would have to load: both
+// are local accounts.
+bool ChildPlan::take_account(std::string_view name) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen("/etc/passwd", "re"),
+                                                             std::fclose};
+  while (const passwd* account = file ? ::fgetpwent(file.get()) : nullptr) {
+    if (account->pw_name != name || account->pw_uid == 0 || account->pw_gid == 0) continue;
+    user_ = account->pw_uid;
+    group_ = account->pw_gid;
+    return true;
+  }
+  return false;
 }
 
 void ChildPlan::give_up(StartStep step) const {

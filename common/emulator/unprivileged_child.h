@@ -45,6 +45,7 @@ class ChildPlan {
  private:
   [[nodiscard]] bool place_descriptors();
   [[nodiscard]] bool lower_limits() const;
+  bool take_account(std::string_view name);
   [[noreturn]] void give_up(StartStep step) const;
 
   const UnprivilegedProgram& program_;

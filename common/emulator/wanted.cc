@@ -4,14 +4,15 @@
 
 namespace emud {
 
-Result<std::vector<const Architecture*>> wanted_architectures(const Store& store, const std::vector<std::string>& names) {
+Result<std::vector<const Architecture*>> wanted_architectures(
+    const Store& store, const std::vector<std::string>& names) {
   std::vector<std::string> wanted = names;
   if (wanted.empty()) {
     EMUD_ASSIGN(const auto installed, store.list());
     for (const auto& manifest : installed) wanted.push_back(manifest.architecture);
     if (wanted.empty()) {
-      return fail(Errc::not_found, "find", "an emulator", "none is installed yet and no architecture was named",
-                  "Name one with -a ARCH");
+      return fail(Errc::not_found, "find", "an emulator",
+                  "none is installed yet and no architecture was named", "Name one with -a ARCH");
     }
   }
   std::vector<const Architecture*> result;

@@ -14,11 +14,12 @@ struct Architectures {
   std::vector<std::string> native;           // names of those the CPU runs as they are
 };
 
-// Names and aliases to architectures, each once. No name at all: every one in the store, and not_found, with what to do, if that is
-// empty.
-[[nodiscard]] Result<std::vector<const Architecture*>> wanted_architectures(const Store& store,
-                                                                            const std::vector<std::string>& names);
+// Names and aliases to architectures, each once. No name at all: every one in the store, and
+// not_found, with what to do, if that is empty.
+[[nodiscard]] Result<std::vector<const Architecture*>> wanted_architectures(
+    const Store& store, const std::vector<std::string>& names);
 
-[[nodiscard]] std::vector<std::string> names_of(const std::vector<const Architecture*>& architectures);
+[[nodiscard]] std::vector<std::string> names_of(
+    const std::vector<const Architecture*>& architectures);
 
 }  // namespace emud

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,7 +15,8 @@
 namespace emud {
 namespace {
 
-// Removes the cgroups below a directory, deepest first. rmdir(2) is all that cgroupfs knows of removal.
+// Removes the cgroups below a directory, deepest first. rmdir(2) is all that cgroupfs knows of
+// removal.
 void remove_children(int directory) {
   const auto names = list_directory(directory, ".");
   if (!names) return;
@@ -30,7 +33,8 @@ struct Mount {
   std::string point;  // where
 };
 
-// proc(5), /proc/pid/mountinfo: id parent major:minor root mountpoint options [tags...] - type source options.
+// proc(5), /proc/pid/mountinfo: id parent major:minor root mountpoint options [tags...] - type
+// source options.
 Result<Mount> cgroup2_mount() {
   EMUD_ASSIGN(const std::string text, read_file("/proc/self/mountinfo", 16 << 20));
   std::istringstream lines{text};
@@ -45,7 +49,8 @@ Result<Mount> cgroup2_mount() {
     return mount;
   }
   return fail(Errc::not_supported, "find", "a cgroup v2 hierarchy", "none is mounted",
-              "Mount one with `mount -t cgroup2 none /sys/fs/cgroup`; emud works without, by following processes");
+              "Mount one with `mount -t cgroup2 none /sys/fs/cgroup`; emud works without, by "
+              "following processes");
 }
 
 }  // namespace
@@ -60,7 +65,9 @@ Result<Cgroup> Cgroup::create(std::string path) {
   return open(std::move(path));
 }
 
-Result<> Cgroup::kill() const { return write_control(fd(), "cgroup.kill", "1"); }
+Result<> Cgroup::kill() const {
+  return write_control(fd(), "cgroup.kill", "1");
+}
 
 Result<bool> Cgroup::populated() const {
   EMUD_ASSIGN(const std::string events, read_file(fd(), "cgroup.events"));
@@ -85,16 +92,24 @@ Result<std::string> own_cgroup() {
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("0::")) path = line.substr(3);  // cgroups(7): the v2 hierarchy is number 0
   }
-  if (path.empty()) return fail(Errc::not_supported, "find", "the cgroup of emud", "the kernel has no cgroup v2");
+  if (path.empty())
+    return fail(Errc::not_supported, "find", "the cgroup of emud", "the kernel has no cgroup v2");
   EMUD_ASSIGN(const Mount mount, cgroup2_mount());
   if (mount.root != "/") {  // a container's part of the hierarchy, or a bind mount of it
     if (!path.starts_with(mount.root)) {
-      return fail(Errc::not_supported, "find", "the cgroup of emud", "it is outside of what is mounted");
+      return fail(Errc::not_supported, "find", "the cgroup of emud",
+                  "it is outside of what is mounted");
     }
     path.erase(0, mount.root.size());
   }
   while (path.ends_with('/')) path.pop_back();
-  return mount.point + path;
+  path.insert(0, mount.point);
+  struct statfs info{};
+  if (::statfs(path.c_str(), &info) != 0 || info.f_type != CGROUP2_SUPER_MAGIC) {
+    return fail(Errc::not_supported, "find", "the cgroup of emud",
+                "another file system is mounted over the hierarchy");
+  }
+  return path;
 }
 
 }  // namespace emud

@@ -1,5 +1,6 @@
-// Control groups v2, for ending everything that a lease started in one write: Documentation/admin-guide/cgroup-v2.rst
-// (cgroup.kill, cgroup.events). Works on any v2 hierarchy, with or without controllers.
+// Control groups v2, for ending everything that a lease started in one write:
+// Documentation/admin-guide/cgroup-v2.rst (cgroup.kill, cgroup.events). Works on any v2 hierarchy,
+// with or without controllers.
 #pragma once
 
 #include <string>
@@ -14,7 +15,8 @@ class Cgroup {
   [[nodiscard]] int fd() const { return directory_.get(); }
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  // SIGKILL to every process in it and below, those being forked included. Returns before they are gone.
+  // SIGKILL to every process in it and below, those being forked included. Returns before they are
+  // gone.
   [[nodiscard]] Result<> kill() const;
 
   // Whether any process is in it or below (cgroup.events, "populated").
@@ -23,7 +25,8 @@ class Cgroup {
   // Moves a process here.
   [[nodiscard]] Result<> add(pid_t process) const;
 
-  // Removes the directory; cgroups that processes made below go first. busy while processes are left; gone already is success.
+  // Removes the directory; cgroups that processes made below go first. busy while processes are
+  // left; gone already is success.
   [[nodiscard]] Result<> remove() const;
 
   [[nodiscard]] static Result<Cgroup> open(std::string path);
@@ -36,8 +39,8 @@ class Cgroup {
   UniqueFd directory_;
 };
 
-// The directory of this process's own cgroup in the v2 hierarchy, wherever that is mounted (/sys/fs/cgroup, or
-// /sys/fs/cgroup/unified beside a v1 one). not_supported where there is none.
+// The directory of this process's own cgroup in the v2 hierarchy, wherever that is mounted
+// (/sys/fs/cgroup, or /sys/fs/cgroup/unified beside a v1 one). not_supported where there is none.
 [[nodiscard]] Result<std::string> own_cgroup();
 
 }  // namespace emud

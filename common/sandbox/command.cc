@@ -20,7 +20,8 @@ namespace {
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
   result.reserve(strings.size() + 1);
-  for (const auto& text : strings) result.push_back(const_cast<char*>(text.c_str()));  // execve(2) takes char*
+  for (const auto& text : strings)
+    result.push_back(const_cast<char*>(text.c_str()));  // execve(2) takes char*
   result.push_back(nullptr);
   return result;
 }
@@ -39,7 +40,9 @@ Error exec_error(const std::string& file, int error) {
   }
   std::string_view hint;
   if (error == ENOEXEC) {
-    hint = "Its architecture has no handler under this lease, or it is a script without #!: name the architecture with -a";
+    hint =
+        "Its architecture has no handler under this lease, or it is a script without #!: name the "
+        "architecture with -a";
   } else if (missing) {
     hint = "The file is there: the interpreter or dynamic linker it asks for is not";
   } else if (error == EACCES) {
@@ -52,8 +55,8 @@ Error exec_error(const std::string& file, int error) {
 
 // Failures travel over a close-on-exec pipe; end of file means that execve succeeded.
 std::string serialize(const Error& error) {
-  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", to_string(error.code), error.errno_value, error.action, error.object,
-                     error.reason, error.hint);
+  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", to_string(error.code), error.errno_value,
+                     error.action, error.object, error.reason, error.hint);
 }
 
 Error deserialize(std::string_view text) {
@@ -76,10 +79,10 @@ Error deserialize(std::string_view text) {
 Result<> take_terminal(const Command& command, bool own_group) {
   if (own_group) ::setpgid(0, 0);
   if (!command.terminal) return {};
-  // The keeper leads the session of this terminal; the command becomes its foreground group, and SIGTTOU
-  // would stop a background process that says so: tcsetpgrp(3).
-  struct sigaction ignore {};
-  struct sigaction before {};
+  // The keeper leads the session of this terminal; the command becomes its foreground group, and
+  // SIGTTOU would stop a background process that says so: tcsetpgrp(3).
+  struct sigaction ignore{};
+  struct sigaction before{};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGTTOU, &ignore, &before);
   for (const auto& [number, fd] : command.fds) {
@@ -98,9 +101,11 @@ Error become_and_execute(Command command, const Identity& identity, const StartO
     if (options.enter != nullptr) EMUD_TRY(options.enter(identity));
     if (!options.keep_identity) EMUD_TRY(become(identity));
     restore_ignored_signals(identity);
-    // The working directory was entered by its descriptor; whether the caller may be in it is asked here, as him.
+    // The working directory was entered by its descriptor; whether the caller may be in it is asked
+    // here, as him.
     if (::chdir(".") != 0) {
-      return fail_errno("enter", "the working directory", "Change to a directory that you may search");
+      return fail_errno("enter", "the working directory",
+                        "Change to a directory that you may search");
     }
     return {};
   };
@@ -126,13 +131,15 @@ Result<> install_fds(std::vector<CommandFd> fds) {
     ::close(from);
   }
   for (int number = 0; number < 3; ++number) {
-    const bool wanted = std::ranges::any_of(moves, [=](const auto& move) { return move.second == number; });
+    const bool wanted =
+        std::ranges::any_of(moves, [=](const auto& move) { return move.second == number; });
     if (!wanted) ::close(number);
   }
   return {};
 }
 
-Error execute(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
+Error execute(const std::vector<std::string>& arguments,
+              const std::vector<std::string>& environment) {
   auto argument_pointers = pointers(arguments);
   auto environment_pointers = pointers(environment);
   const std::string& name = arguments.front();
@@ -148,18 +155,21 @@ Error execute(const std::vector<std::string>& arguments, const std::vector<std::
     const std::string file = fmt::format("{}/{}", folder.empty() ? "." : folder, name);
     ::execve(file.c_str(), argument_pointers.data(), environment_pointers.data());
     const int error = errno;
-    struct stat info {};
-    if (::stat(file.c_str(), &info) == 0 && !S_ISDIR(info.st_mode) && !found) found = exec_error(file, error);
+    struct stat info{};
+    if (::stat(file.c_str(), &info) == 0 && !S_ISDIR(info.st_mode) && !found)
+      found = exec_error(file, error);
     if (error != ENOENT && error != ENOTDIR && error != EACCES && found) break;
     if (end == std::string_view::npos) break;
     path.remove_prefix(end + 1);
   }
   if (found) return *found;
   return fail(Errc::command_not_found, "find", name, "no such command in PATH",
-              "Check the name of the command and PATH").error();
+              "Check the name of the command and PATH")
+      .error();
 }
 
-Result<Child> start_command(Command command, const Identity& identity, const StartOptions& options) {
+Result<Child> start_command(Command command, const Identity& identity,
+                            const StartOptions& options) {
   EMUD_ASSIGN(SocketPair failure, make_pipe());
   EMUD_ASSIGN(Child child, clone_child({.flags = options.clone_flags, .cgroup = options.cgroup}));
   if (!child) {
@@ -177,7 +187,8 @@ Result<Child> start_command(Command command, const Identity& identity, const Sta
   if (text.empty()) return child;
   [[maybe_unused]] const auto status = child.wait();
   Error error = deserialize(text);
-  if (error.code == Errc::not_found && error.action == "execute") error.code = Errc::command_not_found;
+  if (error.code == Errc::not_found && error.action == "execute")
+    error.code = Errc::command_not_found;
   return std::unexpected(std::move(error));
 }
 

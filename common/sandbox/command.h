@@ -12,7 +12,7 @@
 namespace emud {
 
 struct CommandFd {
-  int number;   // what it is called in the command
+  int number;  // what it is called in the command
   UniqueFd fd;
 };
 
@@ -20,21 +20,24 @@ struct Command {
   std::vector<std::string> arguments;    // arguments[0] is looked up in PATH unless it has a slash
   std::vector<std::string> environment;  // NAME=value
   std::vector<CommandFd> fds;
-  std::optional<int> terminal;           // the number of the descriptor that becomes its controlling terminal
+  std::optional<int>
+      terminal;  // the number of the descriptor that becomes its controlling terminal
 };
 
-// Puts every descriptor at its number (whatever numbers they have now) and marks all of them inheritable. Everything else
-// stays close-on-exec.
+// Puts every descriptor at its number (whatever numbers they have now) and marks all of them
+// inheritable. Everything else stays close-on-exec.
 [[nodiscard]] Result<> install_fds(std::vector<CommandFd> fds);
 
-// Replaces this process by the command (execve(2) along the PATH of the command's own environment, as execvp(3)
-// does, without its fallback to a shell). Returns only the failure: command_not_found or command_not_executable.
+// Replaces this process by the command (execve(2) along the PATH of the command's own environment,
+// as execvp(3) does, without its fallback to a shell). Returns only the failure: command_not_found
+// or command_not_executable.
 [[nodiscard]] Error execute(const std::vector<std::string>& arguments,
                             const std::vector<std::string>& environment);
 
-// Starts the command in a child. In order: `enter` (a second user namespace, for rootless; may be empty), terminal,
-// descriptors, identity, execve. The calling process waits until execve has succeeded or any step failed; the error
-// is the step's. own_group: the command leads a process group of its own, in the foreground of its terminal.
+// Starts the command in a child. In order: `enter` (a second user namespace, for rootless; may be
+// empty), terminal, descriptors, identity, execve. The calling process waits until execve has
+// succeeded or any step failed; the error is the step's. own_group: the command leads a process
+// group of its own, in the foreground of its terminal.
 struct StartOptions {
   int cgroup = -1;
   std::uint64_t clone_flags = 0;

@@ -15,7 +15,8 @@ namespace {
 
 constexpr int capability_end = 64;  // CAP_LAST_CAP is below; unknown ones give EINVAL
 
-// A limit can only be lowered without CAP_SYS_RESOURCE, and it never should be raised: getrlimit(2).
+// A limit can only be lowered without CAP_SYS_RESOURCE, and it never should be raised:
+// getrlimit(2).
 Result<> lower_limit(int resource, rlimit wanted) {
   rlimit current{};
   if (::getrlimit(static_cast<__rlimit_resource_t>(resource), &current) != 0) {

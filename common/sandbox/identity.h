@@ -16,19 +16,20 @@ namespace emud {
 struct Identity {
   uid_t uid = 0;
   gid_t gid = 0;
-  std::vector<gid_t> groups;          // supplementary
-  bool keep_groups = false;           // leave them: where setgroups(2) is denied (user_namespaces(7))
+  std::vector<gid_t> groups;  // supplementary
+  bool keep_groups = false;   // leave them: where setgroups(2) is denied (user_namespaces(7))
   mode_t umask = 022;
   std::vector<std::pair<int, rlimit>> limits;  // RLIMIT_* and values; never raised, only lowered
   std::uint64_t capability_bound = ~0ULL;      // bit n: capability n may be had (capabilities(7))
-  bool no_new_privileges = false;     // PR_SET_NO_NEW_PRIVS
-  std::uint64_t ignored_signals = 0;  // bit n-1: signal n is ignored, as nohup(1) does
+  bool no_new_privileges = false;              // PR_SET_NO_NEW_PRIVS
+  std::uint64_t ignored_signals = 0;           // bit n-1: signal n is ignored, as nohup(1) does
   int nice = 0;
-  cpu_set_t processors{};             // empty: leave as it is
+  cpu_set_t processors{};  // empty: leave as it is
 };
 
-// Turns this process into the identity, for good: capability bounding set, groups, gid, uid, limits, umask. A uid
-// other than 0 has no capability afterwards (capabilities(7), "Effect of user ID changes"). permission_denied, system.
+// Turns this process into the identity, for good: capability bounding set, groups, gid, uid,
+// limits, umask. A uid other than 0 has no capability afterwards (capabilities(7), "Effect of user
+// ID changes"). permission_denied, system.
 [[nodiscard]] Result<> become(const Identity& identity);
 
 // Ignores the signals that the caller ignores; everything else keeps its default handler.

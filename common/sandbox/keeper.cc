@@ -28,10 +28,13 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto hang_up_grace = 400ms;  // between SIGTERM and the end when the client is gone
-constexpr int end_limit_ms = 5000;     // killed processes that are still not gone after this are stuck in the kernel
+constexpr int end_limit_ms =
+    5000;  // killed processes that are still not gone after this are stuck in the kernel
 constexpr std::size_t client_message_limit = 65536;
 
-Result<> map_back(const Identity& identity) { return map_self(identity.uid, 0, identity.gid, 0); }
+Result<> map_back(const Identity& identity) {
+  return map_self(identity.uid, 0, identity.gid, 0);
+}
 
 class Keeper {
  public:
@@ -59,7 +62,8 @@ class Keeper {
 
   void reply(const wire::Reply& reply);
   [[nodiscard]] bool is_rootless() const {
-    return plan_.mode == KeeperMode::private_rootless || plan_.mode == KeeperMode::private_rootless_without_pid;
+    return plan_.mode == KeeperMode::private_rootless ||
+           plan_.mode == KeeperMode::private_rootless_without_pid;
   }
   [[nodiscard]] int cgroup_fd() const { return plan_.cgroup ? plan_.cgroup->fd() : -1; }
 
@@ -84,8 +88,9 @@ Result<> Keeper::prepare(int report) {
   for (const auto& handler : plan_.handlers) keep.push_back(handler.emulator.fd());
   close_other_fds(std::move(keep));
   ::prctl(PR_SET_NAME, "emud-keeper");
-  // Rootless the command stays in the caller's session and shares his terminal. Through emud it gets a session of its
-  // own, led by the keeper, so that a stopped command is not orphaned (credentials(7), setpgid(2)).
+  // Rootless the command stays in the caller's session and shares his terminal. Through emud it
+  // gets a session of its own, led by the keeper, so that a stopped command is not orphaned
+  // (credentials(7), setpgid(2)).
   if (!is_rootless()) ::setsid();
   for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTOU, SIGTTIN, SIGPIPE}) {
     ::signal(number, SIG_IGN);
@@ -111,7 +116,8 @@ Result<> Keeper::bring_up() {
     if (plan_.mode != KeeperMode::host) {
       EMUD_ASSIGN(registry_, bring_up_private(plan_, report));
     } else if (plan_.working_directory && ::fchdir(plan_.working_directory.get()) != 0) {
-      return fail_errno("enter", "the working directory", "It must be a directory that you may search");
+      return fail_errno("enter", "the working directory",
+                        "It must be a directory that you may search");
     }
     plan_.working_directory.reset();
     plan_.handlers.clear();
@@ -134,14 +140,16 @@ void Keeper::run() {
 void Keeper::serve() {
   while (!done_) {
     pollfd events[] = {
-        {.fd = client_.fd(), .events = static_cast<short>(POLLIN | (client_.queued_bytes() > 0 ? POLLOUT : 0)),
+        {.fd = client_.fd(),
+         .events = static_cast<short>(POLLIN | (client_.queued_bytes() > 0 ? POLLOUT : 0)),
          .revents = 0},
         {.fd = child_signal_.get(), .events = POLLIN, .revents = 0},
     };
     int timeout = -1;
     if (deadline_) {
       events[0].fd = -1;  // nobody is there to listen to
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now()).count();
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now()).count();
       if (left <= 0) return;
       timeout = static_cast<int>(left);
     }
@@ -161,11 +169,13 @@ void Keeper::serve() {
 
 void Keeper::handle(const Frame& frame) {
   const auto call = wire::parse_call(frame.json);
-  if (!call) return client_gone();  // it does not speak the protocol; nothing it says can be trusted
+  if (!call)
+    return client_gone();  // it does not speak the protocol; nothing it says can be trusted
   if (call->method == "io.emud.Keeper.Wait") {
     if (started_) {
-      return reply(wire::error_reply(wire::keeper_interface,
-                                     fail(Errc::protocol, "wait", "the command", "Wait was called already").error()));
+      return reply(wire::error_reply(
+          wire::keeper_interface,
+          fail(Errc::protocol, "wait", "the command", "Wait was called already").error()));
     }
     wait_more_ = call->more;
     return start();
@@ -180,15 +190,18 @@ void Keeper::start() {
   if (plan_.command.arguments.empty()) return command_ended({});
   const auto steps = [&]() -> Result<> {
     if (nix_socket_) {
-      EMUD_ASSIGN(nix_daemon_, start_nix_daemon(*plan_.nix_daemon, *std::move(nix_socket_), cgroup_fd()));
+      EMUD_ASSIGN(nix_daemon_,
+                  start_nix_daemon(*plan_.nix_daemon, *std::move(nix_socket_), cgroup_fd()));
       nix_socket_.reset();
     }
     if (plan_.command.terminal) {
       for (const auto& entry : plan_.command.fds) {
         if (entry.number != *plan_.command.terminal) continue;
         EMUD_ASSIGN(terminal_, entry.fd.duplicate());
-        // tty_ioctl(4): the session's leader, which has none yet, takes it as its controlling terminal.
-        if (::ioctl(terminal_.get(), TIOCSCTTY, 0) != 0) return fail_errno("take over", "the terminal");
+        // tty_ioctl(4): the session's leader, which has none yet, takes it as its controlling
+        // terminal.
+        if (::ioctl(terminal_.get(), TIOCSCTTY, 0) != 0)
+          return fail_errno("take over", "the terminal");
       }
     }
     StartOptions options{.cgroup = cgroup_fd()};
@@ -215,8 +228,10 @@ void Keeper::signal(const wire::Call& call) {
   if (command_) {
     const int number = static_cast<int>(parameters->signal);
     pid_t group = is_rootless() ? 0 : command_.pid();
-    if (const pid_t foreground = terminal_ ? ::tcgetpgrp(terminal_.get()) : 0; foreground > 0) group = foreground;
-    // The command is this process's child and not reaped, so neither its pid nor its group can be another's.
+    if (const pid_t foreground = terminal_ ? ::tcgetpgrp(terminal_.get()) : 0; foreground > 0)
+      group = foreground;
+    // The command is this process's child and not reaped, so neither its pid nor its group can be
+    // another's.
     if (group == 0 || ::kill(-group, number) != 0) command_.signal(number);
   }
   if (!call.oneway) reply(wire::Reply{.parameters = "{}", .error = {}, .continues = false});
@@ -236,7 +251,8 @@ void Keeper::resize(const wire::Call& call) {
 
 void Keeper::reap() {
   signalfd_siginfo drained[8];
-  while (::read(child_signal_.get(), drained, sizeof drained) > 0) {}
+  while (::read(child_signal_.get(), drained, sizeof drained) > 0) {
+  }
   for (;;) {
     int raw = 0;
     rusage usage{};
@@ -249,7 +265,7 @@ void Keeper::reap() {
     }
     if (process != command_.pid()) continue;  // an orphan
     if (WIFSTOPPED(raw)) {
-      if (wait_more_ && terminal_) {
+      if (wait_more_) {
         wire::WaitReply stopped;
         stopped.stopped = WSTOPSIG(raw);
         reply(wire::Reply{.parameters = wire::to_json(stopped), .error = {}, .continues = true});
@@ -295,17 +311,24 @@ void Keeper::client_gone() {
   deadline_ = Clock::now() + hang_up_grace;
 }
 
-// Nobody and nothing of the lease is left when this returns, so that the client, told after it, finds the machine clean.
+// Nobody and nothing of the lease is left when this returns, so that the client, told after it,
+// finds the machine clean.
 void Keeper::end_everything() {
   command_.forget();
   nix_daemon_.forget();
-  if (plan_.mode != KeeperMode::private_rootless) {  // there the PID namespace ends with this process
+  if (plan_.mode !=
+      KeeperMode::private_rootless) {  // there the PID namespace ends with this process
     if (plan_.cgroup) {
-      if (auto killed = plan_.cgroup->kill(); !killed && killed.error().code != Errc::not_found) log(killed.error());
+      if (auto killed = plan_.cgroup->kill(); !killed && killed.error().code != Errc::not_found)
+        log(killed.error());
     }
     if (auto ended = end_descendants(end_limit_ms); !ended) log(ended.error());
   }
-  if (plan_.cgroup) [[maybe_unused]] const auto removed = plan_.cgroup->remove();
+  if (plan_.cgroup) [[maybe_unused]]
+    const auto removed = plan_.cgroup->remove();
+  if (plan_.nix_daemon) {
+    [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, plan_.nix_daemon->temporary);
+  }
   if (!plan_.directory.empty()) {
     [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, plan_.directory);
     plan_.directory.clear();
@@ -329,9 +352,12 @@ void Keeper::reply(const wire::Reply& message) {
 std::uint64_t keeper_clone_flags(KeeperMode mode) {
   switch (mode) {
     case KeeperMode::host:
-    case KeeperMode::private_identity: return 0;
-    case KeeperMode::private_rootless: return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID;
-    case KeeperMode::private_rootless_without_pid: return CLONE_NEWUSER | CLONE_NEWNS;
+    case KeeperMode::private_identity:
+      return 0;
+    case KeeperMode::private_rootless:
+      return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID;
+    case KeeperMode::private_rootless_without_pid:
+      return CLONE_NEWUSER | CLONE_NEWNS;
   }
   return 0;
 }

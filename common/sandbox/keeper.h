@@ -1,6 +1,7 @@
-// The first process of a lease that runs a command. It makes the namespaces (private), registers and proves the
-// handlers in them, speaks io.emud.Keeper with the client, starts the command at the first Wait, reaps what is
-// orphaned and ends everything when the command has ended or the client is gone (design: "keeper").
+// The first process of a lease that runs a command. It makes the namespaces (private), registers
+// and proves the handlers in them, speaks io.emud.Keeper with the client, starts the command at the
+// first Wait, reaps what is orphaned and ends everything when the command has ended or the client
+// is gone (design: "keeper").
 #pragma once
 
 #include <optional>
@@ -25,26 +26,28 @@ enum class KeeperMode {
   host,              // no namespaces: the handlers are somebody else's (the daemon's host leases)
   private_identity,  // user namespace with the identity map, written by the parent, which is root
   private_rootless,  // two nested user namespaces and a PID namespace, of the caller's own making
-  private_rootless_without_pid,  // the same without a PID namespace: a shared Nix store, or /proc cannot be mounted
+  private_rootless_without_pid,  // the same without a PID namespace: a shared Nix store, or /proc
+                                 // cannot be mounted
 };
 
 struct KeeperPlan {
-  std::string lease;                    // its id, for messages
+  std::string lease;  // its id, for messages
   KeeperMode mode = KeeperMode::private_identity;
   std::vector<KeeperHandler> handlers;  // of a private lease
   Identity identity;
-  Command command;                      // no arguments: bring up only
-  UniqueFd working_directory;           // of the caller; none: as it is
-  std::optional<Cgroup> cgroup;         // where the command and all it starts live
+  Command command;               // no arguments: bring up only
+  UniqueFd working_directory;    // of the caller; none: as it is
+  std::optional<Cgroup> cgroup;  // where the command and all it starts live
   std::optional<NixDaemonPlan> nix_daemon;
-  std::string directory;                // the lease's runtime directory, removed at the end; empty: none
-  UniqueFd report;                      // to the parent, until ready
-  UniqueFd channel;                     // to the client, io.emud.Keeper
+  std::string directory;  // the lease's runtime directory, removed at the end; empty: none
+  UniqueFd report;        // to the parent, until ready
+  UniqueFd channel;       // to the client, io.emud.Keeper
 };
 
-// What the keeper reports to its parent while it brings the lease up: wire::Reply frames whose parameters are a
-// wire::RunReply, errors as io.emud.Manager's. The steps are `namespaces` (private_identity only: the parent must now write the id
-// maps and answer with any one frame), `register`, `probe` (object: the architecture), `proven` (object: the architecture) and at last
+// What the keeper reports to its parent while it brings the lease up: wire::Reply frames whose
+// parameters are a wire::RunReply, errors as io.emud.Manager's. The steps are `namespaces`
+// (private_identity only: the parent must now write the id maps and answer with any one frame),
+// `register`, `probe` (object: the architecture), `proven` (object: the architecture) and at last
 // `ready`; then the keeper closes the report channel.
 namespace keeper_step {
 inline constexpr std::string_view namespaces = "namespaces";
@@ -54,8 +57,8 @@ inline constexpr std::string_view proven = "proven";
 inline constexpr std::string_view ready = "ready";
 }  // namespace keeper_step
 
-// The whole life of a keeper, in a process just cloned for it. Never returns. If the report channel ends before the lease is ready, it
-// gives up: nobody would hear of it.
+// The whole life of a keeper, in a process just cloned for it. Never returns. If the report channel
+// ends before the lease is ready, it gives up: nobody would hear of it.
 [[noreturn]] void run_keeper(KeeperPlan plan);
 
 // The clone3(2) flags a keeper of that mode is started with.

@@ -17,10 +17,12 @@ namespace {
 
 Result<> enter_working_directory(const KeeperPlan& plan) {
   if (!plan.working_directory) return {};
-  // Before the mount namespace is made: clone(2) moves the working directory of its maker to the copied mount
-  // (fs/namespace.c, copy_mnt_ns), so that getcwd(3) and `..` work even where no path leads there any more.
+  // Before the mount namespace is made: clone(2) moves the working directory of its maker to the
+  // copied mount (fs/namespace.c, copy_mnt_ns), so that getcwd(3) and `..` work even where no path
+  // leads there any more.
   if (::fchdir(plan.working_directory.get()) != 0) {
-    return fail_errno("enter", "the working directory", "It must be a directory that you may search");
+    return fail_errno("enter", "the working directory",
+                      "It must be a directory that you may search");
   }
   return {};
 }
@@ -46,7 +48,8 @@ Result<> enter_rootless_namespaces(const KeeperPlan& plan) {
   EMUD_TRY(map_self(0, plan.identity.uid, 0, plan.identity.gid));
   if (plan.mode == KeeperMode::private_rootless &&
       ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
-    return fail_errno("mount", "/proc", "A container that hides parts of /proc forbids a PID namespace of one's own");
+    return fail_errno("mount", "/proc",
+                      "A container that hides parts of /proc forbids a PID namespace of one's own");
   }
   return {};
 }
@@ -64,8 +67,9 @@ Identity probe_identity(const KeeperPlan& plan) {
 Result<> report_step(Channel& report, std::string_view step, std::string_view object) {
   wire::RunReply reply;
   reply.progress = wire::Progress{std::string{step}, std::string{object}, {}, {}};
-  return report.send(
-      Frame{wire::encode(wire::Reply{.parameters = wire::to_json(reply), .error = {}, .continues = true}), {}});
+  return report.send(Frame{
+      wire::encode(wire::Reply{.parameters = wire::to_json(reply), .error = {}, .continues = true}),
+      {}});
 }
 
 Result<std::optional<Registry>> bring_up_private(KeeperPlan& plan, Channel& report) {

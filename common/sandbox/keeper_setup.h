@@ -9,8 +9,9 @@
 
 namespace emud {
 
-// Brings the plan's private scope up in this process. The result holds the registry's directory open: the entries of a user
-// namespace vanish with the last reference to its binfmt_misc (binfmt_misc.c, bm_put_super).
+// Brings the plan's private scope up in this process. The result holds the registry's directory
+// open: the entries of a user namespace vanish with the last reference to its binfmt_misc
+// (binfmt_misc.c, bm_put_super).
 [[nodiscard]] Result<std::optional<Registry>> bring_up_private(KeeperPlan& plan, Channel& report);
 
 // Tells the parent of a step.

@@ -29,34 +29,42 @@ Result<> map_identity(pid_t child) {
 Result<> map_self(uid_t inside, uid_t outside, gid_t group_inside, gid_t group_outside) {
   EMUD_TRY(write_control(AT_FDCWD, "/proc/self/setgroups", "deny"));
   EMUD_TRY(write_control(AT_FDCWD, "/proc/self/uid_map", fmt::format("{} {} 1", inside, outside)));
-  return write_control(AT_FDCWD, "/proc/self/gid_map", fmt::format("{} {} 1", group_inside, group_outside));
+  return write_control(AT_FDCWD, "/proc/self/gid_map",
+                       fmt::format("{} {} 1", group_inside, group_outside));
 }
 
 std::string_view user_namespace_hint() {
   if (sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")) {
-    return "AppArmor refuses unprivileged user namespaces here: install emud's AppArmor profile for emuctl, or "
+    return "AppArmor refuses unprivileged user namespaces here: install emud's AppArmor profile "
+           "for emuctl, or "
            "start emud and run without --rootless";
   }
   if (sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0")) {
-    return "Unprivileged user namespaces are switched off: `sysctl kernel.unprivileged_userns_clone=1`, or start "
+    return "Unprivileged user namespaces are switched off: `sysctl "
+           "kernel.unprivileged_userns_clone=1`, or start "
            "emud and run without --rootless";
   }
   if (sysctl_is("/proc/sys/user/max_user_namespaces", "0")) {
-    return "User namespaces are switched off: `sysctl user.max_user_namespaces=15000`, or use --scope host";
+    return "User namespaces are switched off: `sysctl user.max_user_namespaces=15000`, or use "
+           "--scope host";
   }
-  return "User namespaces are refused here, as in many containers and after a chroot: allow them, or use emud on "
+  return "User namespaces are refused here, as in many containers and after a chroot: allow them, "
+         "or use emud on "
          "the host";
 }
 
-Result<> unshare_namespaces(int flags, std::string_view what) {
-  if (::unshare(flags) == 0) return {};
-  const int error = errno;
+Failure namespace_failure(int error, std::string_view what) {
   if (error == ENOSPC || error == EUSERS) {
     return fail_errno(error, "create", what,
                       "The limit of namespaces is reached: raise user.max_user_namespaces and "
                       "user.max_mnt_namespaces with sysctl");
   }
   return fail_errno(error, "create", what, user_namespace_hint());
+}
+
+Result<> unshare_namespaces(int flags, std::string_view what) {
+  if (::unshare(flags) == 0) return {};
+  return namespace_failure(errno, what);
 }
 
 }  // namespace emud

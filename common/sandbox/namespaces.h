@@ -7,18 +7,25 @@
 
 namespace emud {
 
-// Maps every id to itself in a child's new user namespace. Needs CAP_SETUID and CAP_SETGID in the parent's. The
-// last id, 4294967295, is the kernel's "no id" and cannot be mapped.
+// Maps every id to itself in a child's new user namespace. Needs CAP_SETUID and CAP_SETGID in the
+// parent's. The last id, 4294967295, is the kernel's "no id" and cannot be mapped.
 [[nodiscard]] Result<> map_identity(pid_t child);
 
-// For the calling process, just after it made its user namespace: maps `inside` to the one id `outside` of the parent
-// namespace. setgroups is denied first, as the kernel demands of the unprivileged (user_namespaces(7)).
-[[nodiscard]] Result<> map_self(uid_t inside, uid_t outside, gid_t group_inside, gid_t group_outside);
+// For the calling process, just after it made its user namespace: maps `inside` to the one id
+// `outside` of the parent namespace. setgroups is denied first, as the kernel demands of the
+// unprivileged (user_namespaces(7)).
+[[nodiscard]] Result<> map_self(uid_t inside, uid_t outside, gid_t group_inside,
+                                gid_t group_outside);
 
-// unshare(2) with a message that tells a missing right from a missing feature. flags: CLONE_NEW*; what: for the error.
+// The failure of unshare(2) or clone3(2) with that errno to make `what`, with what to do about it.
+[[nodiscard]] Failure namespace_failure(int error, std::string_view what);
+
+// unshare(2) with a message that tells a missing right from a missing feature. flags: CLONE_NEW*;
+// what: for the error.
 [[nodiscard]] Result<> unshare_namespaces(int flags, std::string_view what);
 
-// What to do about a refused user namespace, from what the machine says of itself (sysctls, AppArmor).
+// What to do about a refused user namespace, from what the machine says of itself (sysctls,
+// AppArmor).
 [[nodiscard]] std::string_view user_namespace_hint();
 
 }  // namespace emud

@@ -29,11 +29,13 @@ Native known_native(const Architecture& architecture) {
   const Architecture& host = host_architecture();
   if (architecture.name == host.name) return Native::yes;
   const auto candidates = native_candidates(host);
-  return std::ranges::find(candidates, architecture.name) == candidates.end() ? Native::no : Native::ask_probe;
+  return std::ranges::find(candidates, architecture.name) == candidates.end() ? Native::no
+                                                                              : Native::ask_probe;
 }
 
 bool runs_natively(const Architecture& architecture) {
-  if (const Native known = known_native(architecture); known != Native::ask_probe) return known == Native::yes;
+  if (const Native known = known_native(architecture); known != Native::ask_probe)
+    return known == Native::yes;
   const uid_t uid = ::geteuid();
   const gid_t gid = ::getegid();
   auto child = clone_child();

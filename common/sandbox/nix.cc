@@ -26,9 +26,11 @@ namespace {
 constexpr const char* nix_database = "/nix/var/nix/db";
 constexpr const char* nix_store = "/nix/store";
 
-void set_variable(std::vector<std::string>& environment, std::string_view name, std::string_view value) {
+void set_variable(std::vector<std::string>& environment, std::string_view name,
+                  std::string_view value) {
   const std::string prefix = fmt::format("{}=", name);
-  std::erase_if(environment, [&](const std::string& variable) { return variable.starts_with(prefix); });
+  std::erase_if(environment,
+                [&](const std::string& variable) { return variable.starts_with(prefix); });
   environment.push_back(prefix + std::string{value});
 }
 
@@ -40,7 +42,8 @@ std::string variable(const std::vector<std::string>& environment, std::string_vi
   return {};
 }
 
-// The words of every `extra-platforms` line of a nix.conf, included files too (nix.conf(5)); depth ends a loop of includes.
+// The words of every `extra-platforms` line of a nix.conf, included files too (nix.conf(5)); depth
+// ends a loop of includes.
 void collect_platforms(const std::string& file, std::set<std::string>& words, int depth = 0) {
   const auto text = read_file(file);
   if (!text || depth > 8) return;
@@ -60,9 +63,11 @@ void collect_platforms(const std::string& file, std::set<std::string>& words, in
   }
 }
 
-// `require-drop-supplementary-groups` came with Nix 2.17 and decides from 2.26 on; older ones warn of an unknown setting.
+// `require-drop-supplementary-groups` came with Nix 2.17 and decides from 2.26 on; older ones warn
+// of an unknown setting.
 bool knows_supplementary_groups_setting() {
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe{::popen("nix --version 2>/dev/null", "re"), ::pclose};
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe{::popen("nix --version 2>/dev/null", "re"),
+                                                   ::pclose};
   char line[128] = "";
   if (!pipe || std::fgets(line, sizeof line, pipe.get()) == nullptr) return true;
   int major = 0;
@@ -75,7 +80,7 @@ bool knows_supplementary_groups_setting() {
 }  // namespace
 
 bool owns_nix_store(uid_t uid) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(nix_database, &info) != 0) return uid == 0;  // root's Nix makes what is missing
   return uid == 0 || info.st_uid == uid;
 }
@@ -84,7 +89,8 @@ std::vector<std::string> nix_system_names(const Architecture& architecture) {
   std::vector<std::string> names;
   if (architecture.nix_system.empty()) return names;
   names.emplace_back(architecture.nix_system);
-  // An emulator runs the older systems of its architecture as well: armv6l-linux beside armv7l-linux.
+  // An emulator runs the older systems of its architecture as well: armv6l-linux beside
+  // armv7l-linux.
   for (const std::string_view alias : architecture.aliases) {
     if (alias.ends_with("-linux") && alias != architecture.nix_system) names.emplace_back(alias);
   }
@@ -99,17 +105,18 @@ std::string nix_systems(const std::vector<const Architecture*>& architectures) {
   return fmt::format("{}", fmt::join(names, " "));
 }
 
-void set_nix_environment(std::vector<std::string>& environment, NixSetup setup, const std::string& systems,
-                         const std::string& store) {
+void set_nix_environment(std::vector<std::string>& environment, NixSetup setup,
+                         const std::string& systems, const std::string& store) {
   std::string config = variable(environment, "NIX_CONFIG");
   if (!config.empty() && !config.ends_with('\n')) config += '\n';
-  // `extra-platforms` is the setting's own name; extra- in front appends to it and keeps what nix.conf and Nix's default
-  // (i686-linux on x86_64) have: nix.conf(5).
+  // `extra-platforms` is the setting's own name; extra- in front appends to it and keeps what
+  // nix.conf and Nix's default (i686-linux on x86_64) have: nix.conf(5).
   config += fmt::format("extra-extra-platforms = {}\n", systems);
   if (setup == NixSetup::own_store) {
     // Only the caller's uid exists in the lease: no build users, and no right to change groups.
     config += "build-users-group =\n";
-    if (knows_supplementary_groups_setting()) config += "require-drop-supplementary-groups = false\n";
+    if (knows_supplementary_groups_setting())
+      config += "require-drop-supplementary-groups = false\n";
     set_variable(environment, "NIX_REMOTE", store);
   }
   set_variable(environment, "NIX_CONFIG", config);
@@ -119,7 +126,8 @@ void set_nix_remote(std::vector<std::string>& environment, const NixDaemonPlan& 
   set_variable(environment, "NIX_REMOTE", fmt::format("unix://{}/nix.socket", plan.directory));
 }
 
-std::vector<std::string> missing_nix_settings(const std::vector<const Architecture*>& architectures) {
+std::vector<std::string> missing_nix_settings(
+    const std::vector<const Architecture*>& architectures) {
   std::set<std::string> have;
   collect_platforms(std::string{system_nix_conf}, have);
   std::vector<std::string> missing;
@@ -132,12 +140,13 @@ std::vector<std::string> missing_nix_settings(const std::vector<const Architectu
 }
 
 bool is_nix_store_read_only() {
-  struct statvfs info {};
+  struct statvfs info{};
   return ::statvfs(nix_store, &info) == 0 && (info.f_flag & ST_RDONLY) != 0;
 }
 
 Result<> make_nix_store_writable() {
-  // A later, less privileged mount namespace could not lift the flag: mount_namespaces(7), "locked" flags.
+  // A later, less privileged mount namespace could not lift the flag: mount_namespaces(7), "locked"
+  // flags.
   if (::mount(nullptr, nix_store, nullptr, MS_REMOUNT | MS_BIND, nullptr) != 0) {
     return fail_errno("make writable for the lease", nix_store,
                       "The file system below it is read-only: builds need a writable /nix/store");

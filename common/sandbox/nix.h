@@ -1,4 +1,5 @@
-// Nix inside a lease: whose store it is, and a nix-daemon of the lease's own where the machine's store belongs to root.
+// Nix inside a lease: whose store it is, and a nix-daemon of the lease's own where the machine's
+// store belongs to root.
 #pragma once
 
 #include <optional>
@@ -14,9 +15,9 @@
 namespace emud {
 
 enum class NixSetup {
-  caller_store,   // the caller may write the store: its own Nix builds, NIX_CONFIG is enough
-  lease_daemon,   // the store is root's: a nix-daemon inside the lease builds
-  own_store,      // rootless and the store is root's: a store below the user's data directory
+  caller_store,  // the caller may write the store: its own Nix builds, NIX_CONFIG is enough
+  lease_daemon,  // the store is root's: a nix-daemon inside the lease builds
+  own_store,     // rootless and the store is root's: a store below the user's data directory
 };
 
 // Whether the machine's Nix database belongs to that user (single-user Nix, or root).
@@ -25,41 +26,48 @@ enum class NixSetup {
 // The systems Nix has for an architecture, its own name for it first; empty where it has none.
 [[nodiscard]] std::vector<std::string> nix_system_names(const Architecture& architecture);
 
-// "aarch64-linux armv7l-linux": what Nix calls these architectures. Those Nix has no name for are left out.
+// "aarch64-linux armv7l-linux": what Nix calls these architectures. Those Nix has no name for are
+// left out.
 [[nodiscard]] std::string nix_systems(const std::vector<const Architecture*>& architectures);
 
-// NIX_CONFIG and, for own_store, NIX_REMOTE, in place of what the environment had; NIX_CONFIG keeps the caller's own lines.
-// store: the directory of own_store.
-void set_nix_environment(std::vector<std::string>& environment, NixSetup setup, const std::string& systems,
-                         const std::string& store);
+// NIX_CONFIG and, for own_store, NIX_REMOTE, in place of what the environment had; NIX_CONFIG keeps
+// the caller's own lines. store: the directory of own_store.
+void set_nix_environment(std::vector<std::string>& environment, NixSetup setup,
+                         const std::string& systems, const std::string& store);
 
 // The lease's nix-daemon, started inside the lease's namespaces as their root.
 struct NixDaemonPlan {
   std::string directory;  // of the lease, for nix.conf and the socket; exists
+  std::string temporary;  // its TMPDIR, made here, removed with the lease: what killed builders
+                          // leave goes too
   std::string systems;    // nix_systems()
   std::string owner;      // the only user it serves: a name, or a number where there is no name
 };
 
-// Writes nix.conf (the machine's, included, plus extra-platforms and allowed-users) and binds the socket; neither needs
-// the namespaces. The daemon itself is started when the command is.
+// Writes nix.conf (the machine's, included, plus extra-platforms and allowed-users) and binds the
+// socket; neither needs the namespaces. The daemon itself is started when the command is.
 struct NixDaemonSocket {
   UniqueFd listener;
   std::string path;
 };
 [[nodiscard]] Result<NixDaemonSocket> prepare_nix_daemon(const NixDaemonPlan& plan);
 
-// Starts `nix-daemon` on the socket (systemd's LISTEN_FDS protocol, sd_listen_fds(3), which nix-daemon knows): it accepts
-// at once, nobody has to wait for it. not_found, with a hint, where Nix is not installed.
-[[nodiscard]] Result<Child> start_nix_daemon(const NixDaemonPlan& plan, NixDaemonSocket socket, int cgroup);
+// Starts `nix-daemon` on the socket (systemd's LISTEN_FDS protocol, sd_listen_fds(3), which
+// nix-daemon knows): it accepts at once, nobody has to wait for it. not_found, with a hint, where
+// Nix is not installed.
+[[nodiscard]] Result<Child> start_nix_daemon(const NixDaemonPlan& plan, NixDaemonSocket socket,
+                                             int cgroup);
 
 // Points the environment at the lease's daemon.
 void set_nix_remote(std::vector<std::string>& environment, const NixDaemonPlan& plan);
 
-// For the host scope, where the machine's own daemon builds: the lines that its nix.conf lacks, empty if none.
-[[nodiscard]] std::vector<std::string> missing_nix_settings(const std::vector<const Architecture*>& architectures);
+// For the host scope, where the machine's own daemon builds: the lines that its nix.conf lacks,
+// empty if none.
+[[nodiscard]] std::vector<std::string> missing_nix_settings(
+    const std::vector<const Architecture*>& architectures);
 
-// In a mount namespace that still belongs to the initial user namespace: makes a read-only /nix/store (NixOS) writable
-// for this namespace. Nothing to do where it is writable or absent.
+// In a mount namespace that still belongs to the initial user namespace: makes a read-only
+// /nix/store (NixOS) writable for this namespace. Nothing to do where it is writable or absent.
 [[nodiscard]] Result<> make_nix_store_writable();
 [[nodiscard]] bool is_nix_store_read_only();
 

@@ -19,27 +19,35 @@ namespace {
 
 constexpr int listen_fd = 3;  // SD_LISTEN_FDS_START
 
-// The daemon is run as root, so only places that belong to root are looked at, never the caller's PATH.
+// The daemon is run as root, so only places that belong to root are looked at, never the caller's
+// PATH.
 Result<std::string> find_nix_daemon() {
-  for (const char* file : {"/run/current-system/sw/bin/nix-daemon", "/nix/var/nix/profiles/default/bin/nix-daemon",
-                           "/usr/local/bin/nix-daemon", "/usr/bin/nix-daemon"}) {
+  for (const char* file :
+       {"/run/current-system/sw/bin/nix-daemon", "/nix/var/nix/profiles/default/bin/nix-daemon",
+        "/usr/local/bin/nix-daemon", "/usr/bin/nix-daemon"}) {
     if (::access(file, X_OK) == 0) return std::string{file};
   }
-  return fail(Errc::not_found, "find", "nix-daemon", "Nix is not installed for the whole machine",
-              "Install Nix (`apt install nix-bin` or the installer's multi-user mode), or use --rootless");
+  return fail(
+      Errc::not_found, "find", "nix-daemon", "Nix is not installed for the whole machine",
+      "Install Nix (`apt install nix-bin` or the installer's multi-user mode), or use --rootless");
 }
 
 }  // namespace
 
 Result<NixDaemonSocket> prepare_nix_daemon(const NixDaemonPlan& plan) {
+  if (::mkdir(plan.temporary.c_str(), 0755) != 0) {
+    return fail_errno("create", plan.temporary,
+                      "The nix-daemon of the lease needs it for its builders' directories");
+  }
   EMUD_ASSIGN(const UniqueFd directory, open_at(AT_FDCWD, plan.directory, O_RDONLY | O_DIRECTORY));
-  const std::string configuration =
-      fmt::format("# Made by emud for one lease; the machine's own settings come first.\n"
-                  "!include {}\n"
-                  "extra-extra-platforms = {}\n"
-                  "allowed-users = {}\n",
-                  system_nix_conf, plan.systems, plan.owner);
-  EMUD_TRY(replace_file(directory.get(), "nix.conf", configuration, 0644, Durability::until_reboot));
+  const std::string configuration = fmt::format(
+      "# Made by emud for one lease; the machine's own settings come first.\n"
+      "!include {}\n"
+      "extra-extra-platforms = {}\n"
+      "allowed-users = {}\n",
+      system_nix_conf, plan.systems, plan.owner);
+  EMUD_TRY(
+      replace_file(directory.get(), "nix.conf", configuration, 0644, Durability::until_reboot));
 
   NixDaemonSocket result;
   result.path = plan.directory + "/nix.socket";
@@ -52,7 +60,8 @@ Result<NixDaemonSocket> prepare_nix_daemon(const NixDaemonPlan& plan) {
   std::memcpy(address.sun_path, result.path.c_str(), result.path.size());
   result.listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!result.listener) return fail_errno("create", "a socket for the nix-daemon of the lease");
-  if (::bind(result.listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+  if (::bind(result.listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+          0 ||
       ::chmod(result.path.c_str(), 0666) != 0 ||  // who may use it is decided by allowed-users
       ::listen(result.listener.get(), SOMAXCONN) != 0) {
     return fail_errno("listen on", result.path);
@@ -75,12 +84,14 @@ Result<Child> start_nix_daemon(const NixDaemonPlan& plan, NixDaemonSocket socket
   fds.push_back({listen_fd, std::move(socket.listener)});
   if (!install_fds(std::move(fds))) ::_exit(125);
   const std::vector<std::string> environment{
-      "PATH=/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      "PATH=/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/usr/local/sbin:/usr/"
+      "local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       "HOME=/root",
       "USER=root",
       fmt::format("NIX_CONF_DIR={}", plan.directory),
       "NIX_USER_CONF_FILES=",  // only nix.conf of the lease counts
-      "NIX_REMOTE=local",      // Nix 2.26 would connect to a daemon, itself, otherwise
+      fmt::format("TMPDIR={}", plan.temporary),
+      "NIX_REMOTE=local",  // Nix 2.26 would connect to a daemon, itself, otherwise
       "LISTEN_FDS=1",
       fmt::format("LISTEN_PID={}", ::getpid()),
   };

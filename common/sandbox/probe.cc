@@ -32,11 +32,13 @@ struct StartFailure {
   bool is_exec;  // execve(2) itself failed: that is a finding
 };
 
-// An empty root with nothing in it but the program. The mount lives in a mount namespace of this process alone and
-// goes with it. /proc/self/fdinfo and the like are not needed: F has opened the interpreter already.
+// An empty root with nothing in it but the program. The mount lives in a mount namespace of this
+// process alone and goes with it. /proc/self/fdinfo and the like are not needed: F has opened the
+// interpreter already.
 Result<> enter_empty_root(std::span<const std::byte> image) {
   EMUD_TRY(unshare_namespaces(CLONE_NEWNS, "a mount namespace for the probe"));
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return fail_errno("isolate", "the mounts of the probe");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return fail_errno("isolate", "the mounts of the probe");
   // Any directory will do to mount on; this one is there wherever binfmt_misc is.
   constexpr const char* place = "/proc";
   if (::mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0755") != 0) {
@@ -44,18 +46,20 @@ Result<> enter_empty_root(std::span<const std::byte> image) {
   }
   EMUD_ASSIGN(const UniqueFd root, open_at(AT_FDCWD, place, O_RDONLY | O_DIRECTORY));
   {
-    EMUD_ASSIGN(const UniqueFd file, open_at(root.get(), "probe", O_WRONLY | O_CREAT | O_EXCL, 0555));
+    EMUD_ASSIGN(const UniqueFd file,
+                open_at(root.get(), "probe", O_WRONLY | O_CREAT | O_EXCL, 0555));
     EMUD_TRY(write_all(file.get(), "probe program",
                        {reinterpret_cast<const char*>(image.data()), image.size()}));
-    // The child's umask is its caller's: the program has to be executable for everybody all the same.
+    // The child's umask is its caller's: the program has to be executable for everybody all the
+    // same.
     if (::fchmod(file.get(), 0555) != 0) return fail_errno("set the mode of", "probe program");
   }
   if (::fchdir(root.get()) != 0 || ::chroot(".") != 0) return fail_errno("enter", "the empty root");
   return {};
 }
 
-[[noreturn]] void run_program(const Architecture& architecture, const Identity& identity, int output,
-                              int failure) {
+[[noreturn]] void run_program(const Architecture& architecture, const Identity& identity,
+                              int output, int failure) {
   const auto give_up = [failure](int error, bool is_exec) {
     const StartFailure report{error, is_exec};
     [[maybe_unused]] const ssize_t count = ::write(failure, &report, sizeof report);
@@ -124,7 +128,8 @@ Result<ProbeReport> probe(const Architecture& architecture, const Identity& iden
   }
   StartFailure start{};
   if (::read(failure.first.get(), &start, sizeof start) == sizeof start) {
-    if (!start.is_exec) return fail_errno(start.errno_value, "start the probe for", architecture.name);
+    if (!start.is_exec)
+      return fail_errno(start.errno_value, "start the probe for", architecture.name);
     report.errno_value = start.errno_value;
     report.finding = start.errno_value == ENOEXEC  ? ProbeFinding::not_registered
                      : start.errno_value == ENOENT ? ProbeFinding::not_found
@@ -148,30 +153,38 @@ Result<> require_ready(const ProbeReport& report, const Architecture& architectu
   constexpr std::string_view other_emulator =
       "Try another QEMU: `emuctl emulator list`, then --emulator VERSION";
   switch (report.finding) {
-    case ProbeFinding::ready: return {};
+    case ProbeFinding::ready:
+      return {};
     case ProbeFinding::not_registered:
-      return not_ready("the kernel has no handler for it (ENOEXEC)",
-                       "Something removed or disabled the handler: look at /proc/sys/fs/binfmt_misc");
+      return not_ready(
+          "the kernel has no handler for it (ENOEXEC)",
+          "Something removed or disabled the handler: look at /proc/sys/fs/binfmt_misc");
     case ProbeFinding::not_found:
-      return not_ready("the interpreter was not found from an empty root (ENOENT): the F flag is missing, "
-                       "or the emulator is dynamically linked",
-                       "Install a static QEMU: `emuctl emulator install`");
+      return not_ready(
+          "the interpreter was not found from an empty root (ENOENT): the F flag is missing, "
+          "or the emulator is dynamically linked",
+          "Install a static QEMU: `emuctl emulator install`");
     case ProbeFinding::not_executable:
-      return not_ready(fmt::format("the program could not be executed: {}", std::strerror(report.errno_value)),
-                       other_emulator);
+      return not_ready(
+          fmt::format("the program could not be executed: {}", std::strerror(report.errno_value)),
+          other_emulator);
     case ProbeFinding::crashed:
       return not_ready(fmt::format("the emulator crashed with signal {} ({})", report.signal,
-                                   ::sigdescr_np(report.signal)), other_emulator);
-    case ProbeFinding::wrong_status:
-      return not_ready(fmt::format("the probe program ended with status {}", report.status), other_emulator);
-    case ProbeFinding::wrong_output:
-      return not_ready(fmt::format("the probe program printed {:?} instead of its line", report.output),
+                                   ::sigdescr_np(report.signal)),
                        other_emulator);
+    case ProbeFinding::wrong_status:
+      return not_ready(fmt::format("the probe program ended with status {}", report.status),
+                       other_emulator);
+    case ProbeFinding::wrong_output:
+      return not_ready(
+          fmt::format("the probe program printed {:?} instead of its line", report.output),
+          other_emulator);
     case ProbeFinding::hung:
       return not_ready("the probe program did not end within the time limit", other_emulator);
     case ProbeFinding::no_image:
-      return not_ready("emud has no probe program for this architecture, so it cannot be proved ready",
-                       "Name another architecture; `emuctl status` lists them");
+      return not_ready(
+          "emud has no probe program for this architecture, so it cannot be proved ready",
+          "Name another architecture; `emuctl status` lists them");
   }
   return {};
 }

@@ -1,5 +1,6 @@
-// The proof that a handler works: a tiny foreign program is run through the kernel, in the scope it vouches for, from
-// an empty root directory, within a time limit, and has to print what it should (invariant 3).
+// The proof that a handler works: a tiny foreign program is run through the kernel, in the scope it
+// vouches for, from an empty root directory, within a time limit, and has to print what it should
+// (invariant 3).
 #pragma once
 
 #include "arch/architecture.h"
@@ -13,14 +14,14 @@ inline constexpr int probe_time_limit_ms = 10'000;
 // What a probe found; each failure has its own text and hint.
 enum class ProbeFinding {
   ready,
-  not_registered,   // ENOEXEC: no handler matches
-  not_found,        // ENOENT: F is missing, or the interpreter is dynamic
-  not_executable,   // another errno of execve(2)
-  crashed,          // a signal ended the emulator
+  not_registered,  // ENOEXEC: no handler matches
+  not_found,       // ENOENT: F is missing, or the interpreter is dynamic
+  not_executable,  // another errno of execve(2)
+  crashed,         // a signal ended the emulator
   wrong_status,
   wrong_output,
   hung,
-  no_image,         // emud has no probe program for that architecture
+  no_image,  // emud has no probe program for that architecture
 };
 
 struct ProbeReport {
@@ -31,12 +32,14 @@ struct ProbeReport {
   std::string output;   // wrong_output: what it printed, shortened
 };
 
-// Runs the probe program of an architecture in the current namespaces, as the identity, and waits for its end (the
-// calling process blocks; at most time_limit_ms). An error is a failure of the machine (no memory, no process), not a finding.
+// Runs the probe program of an architecture in the current namespaces, as the identity, and waits
+// for its end (the calling process blocks; at most time_limit_ms). An error is a failure of the
+// machine (no memory, no process), not a finding.
 [[nodiscard]] Result<ProbeReport> probe(const Architecture& architecture, const Identity& identity,
                                         int time_limit_ms = probe_time_limit_ms);
 
-// The report as an error of code not_ready that says what it means and what to do; nothing for `ready`.
+// The report as an error of code not_ready that says what it means and what to do; nothing for
+// `ready`.
 [[nodiscard]] Result<> require_ready(const ProbeReport& report, const Architecture& architecture);
 
 }  // namespace emud

@@ -11,13 +11,20 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <set>
 #include <vector>
 
 namespace emud {
 namespace {
 
+// The pids of this process's Child objects. A child that is just cloned starts with none.
+std::set<pid_t>& held_pids() {
+  static std::set<pid_t> pids;
+  return pids;
+}
+
 void reset_signals() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &action, nullptr);
   sigset_t none;
@@ -26,6 +33,10 @@ void reset_signals() {
 }
 
 }  // namespace
+
+Child::Child(pid_t pid, UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {
+  if (pid > 0) held_pids().insert(pid);
+}
 
 Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)), pidfd_(std::move(other.pidfd_)) {}
@@ -64,8 +75,13 @@ std::optional<ExitStatus> Child::wait(int timeout_ms) {
 }
 
 void Child::forget() {
+  held_pids().erase(pid_);
   pid_ = 0;
   pidfd_.reset();
+}
+
+bool Child::is_held(pid_t pid) {
+  return held_pids().contains(pid);
 }
 
 Result<Child> clone_child(const CloneOptions& options) {
@@ -86,6 +102,7 @@ Result<Child> clone_child(const CloneOptions& options) {
   const int error = errno;
   if (pid == 0) {
     reset_signals();
+    held_pids().clear();
     return Child{};
   }
   ::sigprocmask(SIG_SETMASK, &before, nullptr);

@@ -14,17 +14,17 @@ namespace emud {
 
 // How a child ended (waitid(2)).
 struct ExitStatus {
-  int code = 0;           // exit status, or 0 when a signal ended it
-  int signal = 0;         // the signal that ended it, else 0
+  int code = 0;    // exit status, or 0 when a signal ended it
+  int signal = 0;  // the signal that ended it, else 0
   bool core_dumped = false;
-  rusage usage{};         // of the child and the descendants it waited for
+  rusage usage{};  // of the child and the descendants it waited for
 };
 
 // A child of this process. Killed and reaped when its owner goes without having waited.
 class [[nodiscard]] Child {
  public:
   Child() = default;
-  Child(pid_t pid, UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+  Child(pid_t pid, UniqueFd pidfd);
   Child(Child&& other) noexcept;
   Child& operator=(Child&& other) noexcept;
   Child(const Child&) = delete;
@@ -47,6 +47,10 @@ class [[nodiscard]] Child {
   // Gives the child up without killing it. The pidfd goes as well.
   void forget();
 
+  // Whether some Child of this process stands for that pid: everybody else below it came by
+  // orphanage.
+  [[nodiscard]] static bool is_held(pid_t pid);
+
  private:
   pid_t pid_ = 0;
   UniqueFd pidfd_;
@@ -54,12 +58,13 @@ class [[nodiscard]] Child {
 
 struct CloneOptions {
   std::uint64_t flags = 0;  // CLONE_NEWUSER and friends
-  int cgroup = -1;          // start in this cgroup directory (CLONE_INTO_CGROUP, Linux >= 5.7); -1: the parent's
+  int cgroup =
+      -1;  // start in this cgroup directory (CLONE_INTO_CGROUP, Linux >= 5.7); -1: the parent's
 };
 
-// clone3(2) as fork(2) does it: in the child the result's pid is 0. Only for processes with one thread: nothing runs
-// pthread_atfork handlers. Signals are blocked around it, so the child starts before any handler can run in it; the
-// child gets default handlers and an empty signal mask.
+// clone3(2) as fork(2) does it: in the child the result's pid is 0. Only for processes with one
+// thread: nothing runs pthread_atfork handlers. Signals are blocked around it, so the child starts
+// before any handler can run in it; the child gets default handlers and an empty signal mask.
 [[nodiscard]] Result<Child> clone_child(const CloneOptions& options = {});
 
 // Closes every descriptor from 3 on that is not in `keep` (close_range(2)).

@@ -17,16 +17,19 @@ std::string boot_id() {
 
 }  // namespace
 
-std::string Proofs::file(std::string_view architecture, std::string_view digest, std::string_view scope) const {
+std::string Proofs::file(std::string_view architecture, std::string_view digest,
+                         std::string_view scope) const {
   static const std::string boot = boot_id();
   return fmt::format("{}/{}-{}-PF-{}-{}", directory_, scope, architecture, digest, boot);
 }
 
-bool Proofs::has(std::string_view architecture, std::string_view digest, std::string_view scope) const {
+bool Proofs::has(std::string_view architecture, std::string_view digest,
+                 std::string_view scope) const {
   return ::access(file(architecture, digest, scope).c_str(), F_OK) == 0;
 }
 
-void Proofs::remember(std::string_view architecture, std::string_view digest, std::string_view scope) const {
+void Proofs::remember(std::string_view architecture, std::string_view digest,
+                      std::string_view scope) const {
   if (!make_directories(directory_, 0755)) return;
   [[maybe_unused]] const auto created =
       open_at(AT_FDCWD, file(architecture, digest, scope), O_WRONLY | O_CREAT, 0644);

@@ -18,7 +18,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t chunk_size = 64 << 10;
+// A message is seldom longer. On the stack every page of it is touched (-fstack-clash-protection),
+// each time a fault.
+constexpr std::size_t chunk_size = 4096;
 constexpr std::size_t control_size = CMSG_SPACE(sizeof(int) * max_message_fds);
 
 constexpr std::string_view retry_hint =

@@ -24,7 +24,8 @@ inline constexpr std::size_t max_message_size = 8 << 20;
 inline constexpr std::size_t max_message_fds = 253;  // SCM_MAX_FD, unix(7)
 
 struct Frame {
-  // Not an aggregate: GCC 12 destroys an aggregate temporary of a co_await expression twice (GCC bug 98056).
+  // Not an aggregate: GCC 12 destroys an aggregate temporary of a co_await expression twice (GCC
+  // bug 98056).
   Frame() = default;
   Frame(std::string text, std::vector<UniqueFd> descriptors = {})
       : json(std::move(text)), fds(std::move(descriptors)) {}

@@ -152,6 +152,11 @@ def processes_left(before, seconds=SECONDS_TO_END):
                 os.close(descriptor)
 
 
+def a_second():
+    """A second of this machine's time: on one that is busy with other things, as much longer as those take."""
+    return max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
+
+
 class Emud:
     """One emud with directories of its own. `with Emud(...) as emud:` or start() and stop()."""
 

@@ -60,7 +60,9 @@ Directory::Directory() : path_("/tmp/emud-ctl-test-XXXXXX") {
   if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("mkdtemp");
 }
 
-Directory::~Directory() { (void)remove_tree(AT_FDCWD, path_); }
+Directory::~Directory() {
+  (void)remove_tree(AT_FDCWD, path_);
+}
 
 UniqueFd listen_at(const std::string& path) {
   UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};

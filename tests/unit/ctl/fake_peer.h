@@ -1,4 +1,5 @@
-// The other side of a conversation, in a process of its own so that signals meet only emuctl's side.
+// The other side of a conversation, in a process of its own so that signals meet only emuctl's
+// side.
 #pragma once
 
 #include <sys/types.h>
@@ -13,8 +14,8 @@
 
 namespace emud::ctl::test {
 
-// Runs `play` in a child with one end of a socket pair; socket() is the other end. The child is killed and reaped
-// with its owner.
+// Runs `play` in a child with one end of a socket pair; socket() is the other end. The child is
+// killed and reaped with its owner.
 class FakePeer {
  public:
   explicit FakePeer(const std::function<void(UniqueFd)>& play);

@@ -41,7 +41,8 @@ void send_signal_back(Channel& channel) {
 
 TEST_CASE("keeper session: the command's status") {
   const auto status = run_with([](Channel& channel) {
-    test::send_reply(channel, R"({"status":42,"userTime":1,"systemTime":2,"maximumResidentSet":3})");
+    test::send_reply(channel,
+                     R"({"status":42,"userTime":1,"systemTime":2,"maximumResidentSet":3})");
   });
   CHECK(status.value() == 42);
 }
@@ -146,6 +147,18 @@ TEST_CASE("keeper session: a stopped command in an orphaned process group is con
           if (reply.stopped) stops.push_back(*reply.stopped);
         }});
     if (stops != std::vector<std::int64_t>{SIGTSTP}) return 1;
+    return outcome ? *outcome : 2;
+  });
+  CHECK(status == 3);
+}
+
+TEST_CASE("keeper session: a command stopped by SIGSTOP is left to who stopped it") {
+  const int status = test::status_of_child([] {
+    const auto outcome = run_with([](Channel& channel) {
+      test::send_reply(channel, R"({"stopped":19})", true);
+      ::kill(::getppid(), SIGUSR1);
+      test::send_reply(channel, next_signal(channel) == SIGUSR1 ? R"({"status":3})" : "{}");
+    });
     return outcome ? *outcome : 2;
   });
   CHECK(status == 3);

@@ -32,7 +32,8 @@ std::string captured(int number, const std::function<void()>& write) {
 
 TEST_CASE("output: an error is its message and its hint") {
   const auto text = captured(STDERR_FILENO, [] {
-    report(fail(Errc::not_found, "find emulator", "arm", "none is installed", "Install one").error());
+    report(
+        fail(Errc::not_found, "find emulator", "arm", "none is installed", "Install one").error());
     report(fail(Errc::internal, "do", "this").error());
   });
   CHECK(text == "emuctl: find emulator arm: none is installed\n  Install one.\nemuctl: do this\n");
@@ -157,26 +158,25 @@ TEST_CASE("events: the descriptor must be open for writing") {
 }
 
 TEST_CASE("status: text") {
-  const wire::GetStatusReply status{
-      .version = "0.1.0",
-      .kernel = "6.18.0",
-      .architecture = "x86_64",
-      .private_scope = true,
-      .private_reason = {},
-      .host_scope = false,
-      .host_reason = "mounted read-only",
-      .handlers = {},
-      .foreign = {},
-      .leases = {{.id = "3",
-                  .scope = "private",
-                  .state = "ready",
-                  .architectures = {"arm"},
-                  .uid = 1000,
-                  .pid = 12,
-                  .keeper = 13,
-                  .purpose = "make",
-                  .started = 1000}},
-      .emulators = {}};
+  const wire::GetStatusReply status{.version = "0.1.0",
+                                    .kernel = "6.18.0",
+                                    .architecture = "x86_64",
+                                    .private_scope = true,
+                                    .private_reason = {},
+                                    .host_scope = false,
+                                    .host_reason = "mounted read-only",
+                                    .handlers = {},
+                                    .foreign = {},
+                                    .leases = {{.id = "3",
+                                                .scope = "private",
+                                                .state = "ready",
+                                                .architectures = {"arm"},
+                                                .uid = 1000,
+                                                .pid = 12,
+                                                .keeper = 13,
+                                                .purpose = "make",
+                                                .started = 1000}},
+                                    .emulators = {}};
   CHECK(status_text(status, 1090, false) ==
         "emud 0.1.0 on Linux 6.18.0 (x86_64)\n"
         "private scope: available\n"

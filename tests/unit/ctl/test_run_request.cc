@@ -20,8 +20,8 @@ bool passes(const RunRequest& request, int number) {
 }
 
 bool is_same_file(int one, int other) {
-  struct stat a {};
-  struct stat b {};
+  struct stat a{};
+  struct stat b{};
   return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
          a.st_ino == b.st_ino;
 }
@@ -143,8 +143,8 @@ TEST_CASE("run request: the architecture of a foreign program is found") {
 
   ::setenv("PATH", ("/nonexistent:" + directory.path() + ":/usr/bin:/bin").c_str(), 1);
   CHECK(foreign_architecture_of("guest") == name);
-  CHECK(foreign_architecture_of("sh").empty());          // this machine's
-  CHECK(foreign_architecture_of("/etc/passwd").empty()); // no program
+  CHECK(foreign_architecture_of("sh").empty());           // this machine's
+  CHECK(foreign_architecture_of("/etc/passwd").empty());  // no program
   CHECK(foreign_architecture_of("no-such-command").empty());
   CHECK(foreign_architecture_of(directory.path()).empty());
 }

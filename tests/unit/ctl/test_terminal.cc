@@ -43,13 +43,14 @@ bool is_raw(int terminal) {
 }
 
 bool is_same_terminal(int one, int other) {
-  struct stat a {};
-  struct stat b {};
+  struct stat a{};
+  struct stat b{};
   return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_rdev == b.st_rdev;
 }
 
-// The part of emuctl: the command is a fake keeper's, which has the pseudo-terminal as the command would. It says "ready",
-// echoes one line and ends with 5. Returns the session's status, or a number below 100 for what was wrong.
+// The part of emuctl: the command is a fake keeper's, which has the pseudo-terminal as the command
+// would. It says "ready", echoes one line and ends with 5. Returns the session's status, or a
+// number below 100 for what was wrong.
 int play_emuctl() {
   auto terminal = Terminal::open();
   if (!terminal) return 1;

@@ -190,8 +190,8 @@ TEST_CASE("a blocking exchange", "[wire]") {
 TEST_CASE("waiting ends at the timeout, signals or not", "[wire]") {
   auto [left, right] = channel_pair();
   CHECK(left.receive(0).error().code == Errc::timed_out);
-  struct sigaction action {};
-  struct sigaction before {};
+  struct sigaction action{};
+  struct sigaction before{};
   action.sa_handler = [](int) {};  // without SA_RESTART: poll(2) ends with EINTR
   REQUIRE(::sigaction(SIGALRM, &action, &before) == 0);
   const itimerval often{{0, 2000}, {0, 2000}};

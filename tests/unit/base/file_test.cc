@@ -1,0 +1,87 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "support/catch.h"
+
+namespace emud {
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    char name[] = "/tmp/emud-unit-XXXXXX";
+    path_ = ::mkdtemp(name);
+    fd_ = *open_at(AT_FDCWD, path_, O_RDONLY | O_DIRECTORY);
+  }
+  ~Folder() { (void)remove_tree(AT_FDCWD, path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  std::string path_;
+  UniqueFd fd_;
+};
+
+TEST_CASE("a replaced file has the new content and mode, and no temporary stays") {
+  const Folder folder;
+  REQUIRE(replace_file(folder.fd(), "a", "one", 0600));
+  REQUIRE(replace_file(folder.fd(), "a", "two", 0644, Durability::until_reboot));
+  CHECK(*read_file(folder.path() + "/a") == "two");
+  struct stat info{};
+  REQUIRE(::stat((folder.path() + "/a").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0644);
+  CHECK(*list_directory(AT_FDCWD, folder.path()) == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("a file that cannot be replaced leaves no temporary") {
+  const Folder folder;
+  REQUIRE(::mkdir((folder.path() + "/a").c_str(), 0755) == 0);
+  REQUIRE(::mkdir((folder.path() + "/a/b").c_str(), 0755) == 0);
+  const auto result = replace_file(folder.fd(), "a", "x", 0644);
+  REQUIRE_FALSE(result);
+  CHECK(result.error().object == "a");
+  CHECK(*list_directory(AT_FDCWD, folder.path()) == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("a file larger than the limit is refused with the limit") {
+  const Folder folder;
+  REQUIRE(replace_file(folder.fd(), "big", std::string(5000, 'x'), 0644));
+  const auto text = read_file(folder.path() + "/big", 4999);
+  REQUIRE_FALSE(text);
+  CHECK(text.error().code == Errc::limit_exceeded);
+  CHECK(text.error().message().find("4999") != std::string::npos);
+  CHECK(read_file(folder.path() + "/big", 5000)->size() == 5000);
+}
+
+TEST_CASE("remove_tree removes what is below and does not follow symbolic links") {
+  const Folder folder;
+  const Folder outside;
+  REQUIRE(replace_file(outside.fd(), "kept", "x", 0644));
+  REQUIRE(make_directories(folder.path() + "/a/b/c", 0755));
+  REQUIRE(::symlink(outside.path().c_str(), (folder.path() + "/a/b/link").c_str()) == 0);
+  REQUIRE(remove_tree(folder.fd(), "a"));
+  CHECK(list_directory(AT_FDCWD, folder.path())->empty());
+  CHECK(*read_file(outside.path() + "/kept") == "x");
+  CHECK(remove_tree(folder.fd(), "a"));  // gone already
+}
+
+TEST_CASE("make_directories makes the missing ones and takes those that are there") {
+  const Folder folder;
+  REQUIRE(make_directories(folder.path() + "/x/y", 0755));
+  CHECK(make_directories(folder.path() + "/x/y", 0755));
+  REQUIRE(replace_file(folder.fd(), "file", "", 0644));
+  const auto blocked = make_directories(folder.path() + "/file/below", 0755);
+  REQUIRE_FALSE(blocked);
+  CHECK(blocked.error().object.find("/file") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace emud

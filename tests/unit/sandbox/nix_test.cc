@@ -1,0 +1,66 @@
+#include "sandbox/nix.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "sandbox/proofs.h"
+#include "support/catch.h"
+
+namespace emud {
+namespace {
+
+bool has(const std::vector<std::string>& environment, const std::string& variable) {
+  return std::ranges::find(environment, variable) != environment.end();
+}
+
+TEST_CASE("an architecture's Nix systems include the older ones it runs") {
+  const auto names = nix_system_names(**find_architecture("arm"));
+  REQUIRE_FALSE(names.empty());
+  CHECK(names.front() == "armv7l-linux");
+  CHECK(std::ranges::find(names, "armv6l-linux") != names.end());
+  CHECK(nix_system_names(**find_architecture("aarch64")) ==
+        std::vector<std::string>{"aarch64-linux"});
+  CHECK(nix_systems({*find_architecture("aarch64"), *find_architecture("riscv64")}) ==
+        "aarch64-linux riscv64-linux");
+}
+
+TEST_CASE("a caller's own store needs NIX_CONFIG alone, and keeps what it said") {
+  std::vector<std::string> environment{"A=1", "NIX_CONFIG=cores = 1", "NIX_REMOTE=daemon"};
+  set_nix_environment(environment, NixSetup::caller_store, "aarch64-linux", "");
+  CHECK(has(environment, "A=1"));
+  CHECK(has(environment, "NIX_REMOTE=daemon"));
+  CHECK(has(environment, "NIX_CONFIG=cores = 1\nextra-extra-platforms = aarch64-linux\n"));
+  CHECK(std::ranges::count_if(
+            environment, [](const auto& entry) { return entry.starts_with("NIX_CONFIG="); }) == 1);
+}
+
+TEST_CASE("a store below the user's directory replaces NIX_REMOTE") {
+  std::vector<std::string> environment{"NIX_REMOTE=daemon"};
+  set_nix_environment(environment, NixSetup::own_store, "aarch64-linux", "/home/u/nix");
+  CHECK(has(environment, "NIX_REMOTE=/home/u/nix"));
+  const auto config = std::ranges::find_if(
+      environment, [](const auto& entry) { return entry.starts_with("NIX_CONFIG="); });
+  REQUIRE(config != environment.end());
+  CHECK(config->find("build-users-group =\n") != std::string::npos);
+}
+
+TEST_CASE("a proof holds for exactly one emulator, architecture and scope") {
+  char name[] = "/tmp/emud-unit-XXXXXX";
+  const std::string directory = ::mkdtemp(name);
+  const Proofs proofs{directory + "/proofs"};
+  CHECK_FALSE(proofs.has("aarch64", "aa", "private"));
+  proofs.remember("aarch64", "aa", "private");
+  CHECK(proofs.has("aarch64", "aa", "private"));
+  CHECK_FALSE(proofs.has("arm", "aa", "private"));
+  CHECK_FALSE(proofs.has("aarch64", "bb", "private"));
+  CHECK_FALSE(proofs.has("aarch64", "aa", "host"));
+  proofs.forget_all();
+  CHECK_FALSE(proofs.has("aarch64", "aa", "private"));
+  REQUIRE(remove_tree(AT_FDCWD, directory));
+}
+
+}  // namespace
+}  // namespace emud

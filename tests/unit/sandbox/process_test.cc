@@ -1,0 +1,160 @@
+#include "sandbox/process.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "base/file.h"
+#include "sandbox/command.h"
+#include "sandbox/descendants.h"
+#include "support/catch.h"
+
+namespace emud {
+namespace {
+
+TEST_CASE("a child's exit status and signal are told apart") {
+  auto exits = clone_child();
+  REQUIRE(exits);
+  if (!*exits) ::_exit(7);
+  CHECK(exits->wait()->code == 7);
+
+  auto dies = clone_child();
+  REQUIRE(dies);
+  if (!*dies) {
+    ::raise(SIGKILL);
+    ::_exit(0);
+  }
+  CHECK(dies->wait()->signal == SIGKILL);
+}
+
+TEST_CASE("a child that nobody waits for is killed and reaped with its owner") {
+  pid_t pid = 0;
+  {
+    auto child = clone_child();
+    REQUIRE(child);
+    if (!*child) {
+      ::pause();
+      ::_exit(0);
+    }
+    pid = child->pid();
+    CHECK_FALSE(child->wait(0));  // it lives
+  }
+  CHECK(::kill(pid, 0) != 0);
+  CHECK(errno == ESRCH);
+}
+
+TEST_CASE("a child starts with default handlers and an empty signal mask") {
+  ::signal(SIGUSR1, SIG_IGN);
+  sigset_t blocked;
+  ::sigemptyset(&blocked);
+  ::sigaddset(&blocked, SIGUSR2);
+  ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
+  auto child = clone_child();
+  REQUIRE(child);
+  if (!*child) {
+    sigset_t mask;
+    ::sigprocmask(SIG_SETMASK, nullptr, &mask);
+    struct sigaction action{};
+    ::sigaction(SIGUSR1, nullptr, &action);
+    ::_exit(action.sa_handler == SIG_DFL && ::sigismember(&mask, SIGUSR2) == 0 ? 0 : 1);
+  }
+  CHECK(child->wait()->code == 0);
+  ::signal(SIGUSR1, SIG_DFL);
+  ::sigprocmask(SIG_UNBLOCK, &blocked, nullptr);
+}
+
+TEST_CASE("a command gets its descriptors at their numbers and no other") {
+  auto out = make_pipe();
+  REQUIRE(out);
+  const UniqueFd leak{
+      ::open("/dev/null", O_RDONLY)};  // deliberately without O_CLOEXEC: nothing of ours is so
+  ::fcntl(leak.get(), F_SETFD, FD_CLOEXEC);
+  Command command;
+  command.arguments = {"/bin/sh", "-c", "echo /proc/self/fd/*; echo seven >&7"};
+  command.environment = {"PATH=/usr/bin:/bin"};
+  command.fds.push_back({1, *out->second.duplicate()});
+  command.fds.push_back({7, *out->second.duplicate()});
+  auto child = start_command(
+      std::move(command), Identity{},
+      {.cgroup = -1, .clone_flags = 0, .enter = nullptr, .own_group = true, .keep_identity = true});
+  REQUIRE(child);
+  out->second.reset();
+  const auto text = read_all(out->first.get(), "output", 4096);
+  CHECK(child->wait()->code == 0);
+  CHECK(text->find("/proc/self/fd/1 /proc/self/fd/7\nseven\n") != std::string::npos);
+}
+
+TEST_CASE("descriptors that trade places both arrive") {
+  auto first = make_pipe();
+  auto second = make_pipe();
+  REQUIRE(first);
+  REQUIRE(second);
+  auto child = clone_child();
+  REQUIRE(child);
+  if (!*child) {
+    const int a = first->second.get();
+    const int b = second->second.get();
+    std::vector<CommandFd> fds;
+    fds.push_back({b, std::move(first->second)});
+    fds.push_back({a, std::move(second->second)});
+    if (!install_fds(std::move(fds))) ::_exit(1);
+    const bool done = ::write(a, "second", 6) == 6 && ::write(b, "first", 5) == 5;
+    ::_exit(done ? 0 : 2);
+  }
+  first->second.reset();
+  second->second.reset();
+  CHECK(child->wait()->code == 0);
+  CHECK(*read_all(first->first.get(), "first", 64) == "first");
+  CHECK(*read_all(second->first.get(), "second", 64) == "second");
+}
+
+TEST_CASE("a command that cannot be started says so in its parent") {
+  const auto start = [](const std::string& name) {
+    Command command;
+    command.arguments = {name};
+    command.environment = {"PATH=/nonexistent:/etc"};
+    return start_command(std::move(command), Identity{},
+                         {.cgroup = -1,
+                          .clone_flags = 0,
+                          .enter = nullptr,
+                          .own_group = true,
+                          .keep_identity = true});
+  };
+  CHECK(start("no-such-command").error().code == Errc::command_not_found);
+  CHECK(start("/no/such/command").error().code == Errc::command_not_found);
+  CHECK(start("passwd").error().code ==
+        Errc::command_not_executable);  // found in /etc, not executable
+  CHECK(start("/etc").error().code == Errc::command_not_executable);
+}
+
+TEST_CASE("descendants end, also those that left their session and ignore signals") {
+  auto child = clone_child();
+  REQUIRE(child);
+  if (!*child) {
+    if (!become_subreaper()) ::_exit(1);
+    auto pipe = make_pipe();
+    if (!pipe) ::_exit(2);
+    const pid_t middle = ::fork();
+    if (middle == 0) {
+      if (::fork() == 0) {
+        ::setsid();
+        ::signal(SIGTERM, SIG_IGN);
+        [[maybe_unused]] const auto told = ::write(pipe->second.get(), "x", 1);
+        for (;;) ::pause();
+      }
+      ::_exit(0);
+    }
+    char ready = 0;
+    if (::read(pipe->first.get(), &ready, 1) != 1) ::_exit(3);
+    if (!end_descendants(5000)) ::_exit(4);
+    ::_exit(::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD ? 0 : 5);
+  }
+  CHECK(child->wait()->code == 0);
+}
+
+}  // namespace
+}  // namespace emud
