@@ -47,6 +47,7 @@ Result<Command> command_of(const RunRequest& request) {
     EMUD_ASSIGN(UniqueFd copy, request.fds.at(static_cast<std::size_t>(index)).duplicate());
     command.fds.push_back({static_cast<int>(number), std::move(copy)});
   }
+  if (request.call.terminal) command.terminal = static_cast<int>(*request.call.terminal);
   return command;
 }
 

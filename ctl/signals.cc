@@ -67,8 +67,9 @@ void SignalSource::stop_self(int signal, bool whole_group) {
   sigemptyset(&only);
   sigaddset(&only, stop);
   sigset_t mask;
-  ::sigprocmask(SIG_UNBLOCK, &only, &mask);
-  ::kill(whole_group ? 0 : ::getpid(), stop);  // stops here
+  // Sent while it is blocked, it becomes one with a key's that is pending: we stop once.
+  ::kill(whole_group ? 0 : ::getpid(), stop);
+  ::sigprocmask(SIG_UNBLOCK, &only, &mask);  // stops here
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
 }
 

@@ -81,13 +81,13 @@ class HostHandlers {
   };
 
   [[nodiscard]] Handler& handler(std::string_view architecture);
-  [[nodiscard]] Task<Result<void>> bring_up(const Architecture& architecture, Handler& handler,
+  [[nodiscard]] Task<Result<void>> bring_up(const Architecture& architecture, Handler& state,
                                             std::string version);
-  [[nodiscard]] Result<> put_back(const Architecture& architecture, const Handler& handler);
-  [[nodiscard]] Result<> save(const std::string& architecture, const Handler& handler);
+  [[nodiscard]] Result<> put_back(const Architecture& architecture, const Handler& state);
+  [[nodiscard]] Result<> save(const std::string& architecture, const Handler& state);
   [[nodiscard]] Task<Result<void>> recover_one(const Architecture& architecture, std::string text,
                                                bool is_held);
-  void take_down(const std::string& architecture, Handler& handler);
+  void take_down(const std::string& architecture, Handler& state);
   [[nodiscard]] Task<void> release(std::string architecture);
   void post_release(std::string architecture);
 

@@ -60,7 +60,7 @@ class Keeper {
   void client_gone();
   void end_everything();
 
-  void reply(const wire::Reply& reply);
+  void reply(const wire::Reply& message);
   [[nodiscard]] bool is_rootless() const {
     return plan_.mode == KeeperMode::private_rootless ||
            plan_.mode == KeeperMode::private_rootless_without_pid;

@@ -147,7 +147,7 @@ Result<ProbeReport> probe(const Architecture& architecture, const Identity& iden
 }
 
 Result<> require_ready(const ProbeReport& report, const Architecture& architecture) {
-  const auto not_ready = [&](std::string reason, std::string_view hint) {
+  const auto not_ready = [&](const std::string& reason, std::string_view hint) {
     return fail(Errc::not_ready, "probe", architecture.name, reason, hint);
   };
   constexpr std::string_view other_emulator =

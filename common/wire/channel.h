@@ -27,6 +27,7 @@ struct Frame {
   // Not an aggregate: GCC 12 destroys an aggregate temporary of a co_await expression twice (GCC
   // bug 98056).
   Frame() = default;
+  // Implicit: a message is its text. NOLINTNEXTLINE(google-explicit-constructor)
   Frame(std::string text, std::vector<UniqueFd> descriptors = {})
       : json(std::move(text)), fds(std::move(descriptors)) {}
 

@@ -68,8 +68,8 @@ std::string json_string(std::string_view text) {
 
 }  // namespace
 
-Result<Call> parse_call(std::string_view text) {
-  EMUD_ASSIGN(Envelope envelope, open_envelope("a call", text));
+Result<Call> parse_call(std::string_view json) {
+  EMUD_ASSIGN(Envelope envelope, open_envelope("a call", json));
   CallHeader header;
   if (const auto problem = Reader::read(envelope.message, header)) {
     return bad_envelope("a call", problem->where, problem->reason);
@@ -82,8 +82,8 @@ Result<Call> parse_call(std::string_view text) {
   return Call{std::move(header.method), std::move(envelope.parameters), more, oneway};
 }
 
-Result<Reply> parse_reply(std::string_view text) {
-  EMUD_ASSIGN(Envelope envelope, open_envelope("a reply", text));
+Result<Reply> parse_reply(std::string_view json) {
+  EMUD_ASSIGN(Envelope envelope, open_envelope("a reply", json));
   ReplyHeader header;
   if (const auto problem = Reader::read(envelope.message, header)) {
     return bad_envelope("a reply", problem->where, problem->reason);

@@ -246,7 +246,7 @@ class EmudKilled(KillTestCase, NixTestCase):
                 self.wait_for_leases(emud, set())
                 self.assertEqual(processes_left(self.processes_before | {emud.pid: ""}), {})
         self.assertGreater(statuses.count(7), 10, "no run was far enough")
-        self.assertGreater(statuses.count(125), 10, "no run was cut off")
+        self.assertGreater(statuses.count(125), 0, "no run was cut off")
 
     def test_build_goes_on(self):
         emud = self.start_emud()

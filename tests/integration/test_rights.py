@@ -191,7 +191,9 @@ class Descriptors(RightsCase):
     def call(self, fds, **changes):
         def ask():
             with Wire(self.emud.socket) as wire:
-                return wire.call("Run", run_parameters(**changes), fds)
+                answer = wire.call("Run", run_parameters(**changes), fds)
+                wire.call("Release", {"lease": answer["lease"]})  # answered when it has ended
+                return answer
 
         return as_user(ALICE, ask)
 

@@ -36,6 +36,12 @@ Identity mapped() {
   return identity;
 }
 
+ProbeReport found(ProbeFinding finding) {
+  ProbeReport report;
+  report.finding = finding;
+  return report;
+}
+
 TEST_CASE("the machine's own probe program is ready without a handler") {
   CHECK(runs_natively(host_architecture()));
   const int status = in_empty_scope([] {
@@ -55,8 +61,8 @@ TEST_CASE("a foreign program without a handler is found to be not registered") {
 
 TEST_CASE("each finding is an error of its own that says what to do") {
   const Architecture& architecture = **find_architecture("aarch64");
-  CHECK(require_ready({.finding = ProbeFinding::ready}, architecture));
-  const auto text = [&](ProbeReport report) {
+  CHECK(require_ready(found(ProbeFinding::ready), architecture));
+  const auto text = [&](const ProbeReport& report) {
     const auto result = require_ready(report, architecture);
     REQUIRE_FALSE(result);
     CHECK(result.error().code == Errc::not_ready);
@@ -64,14 +70,19 @@ TEST_CASE("each finding is an error of its own that says what to do") {
     CHECK_FALSE(result.error().hint.empty());
     return result.error().reason;
   };
-  CHECK(text({.finding = ProbeFinding::not_registered}).find("ENOEXEC") != std::string::npos);
-  CHECK(text({.finding = ProbeFinding::not_found}).find("F flag") != std::string::npos);
-  CHECK(text({.finding = ProbeFinding::crashed, .signal = 11}).find("11") != std::string::npos);
-  CHECK(text({.finding = ProbeFinding::hung}).find("time limit") != std::string::npos);
-  CHECK(text({.finding = ProbeFinding::wrong_output, .output = "x\n"}).find("\"x\\n\"") !=
-        std::string::npos);
-  CHECK(text({.finding = ProbeFinding::wrong_status, .status = 9}).find('9') != std::string::npos);
-  CHECK(text({.finding = ProbeFinding::no_image}).find("no probe program") != std::string::npos);
+  CHECK(text(found(ProbeFinding::not_registered)).find("ENOEXEC") != std::string::npos);
+  CHECK(text(found(ProbeFinding::not_found)).find("F flag") != std::string::npos);
+  CHECK(text(found(ProbeFinding::hung)).find("time limit") != std::string::npos);
+  CHECK(text(found(ProbeFinding::no_image)).find("no probe program") != std::string::npos);
+  ProbeReport report = found(ProbeFinding::crashed);
+  report.signal = 11;
+  CHECK(text(report).find("11") != std::string::npos);
+  report = found(ProbeFinding::wrong_output);
+  report.output = "x\n";
+  CHECK(text(report).find("\"x\\n\"") != std::string::npos);
+  report = found(ProbeFinding::wrong_status);
+  report.status = 9;
+  CHECK(text(report).find('9') != std::string::npos);
 }
 
 }  // namespace
