@@ -245,7 +245,7 @@ class EmudKilled(KillTestCase, NixTestCase):
                 self.assertEqual(running.wait(SECONDS_TO_END), 7)
                 self.wait_for_leases(emud, set())
                 self.assertEqual(processes_left(self.processes_before | {emud.pid: ""}), {})
-        self.assertGreater(statuses.count(7), 10, "no run was far enough")
+        self.assertGreater(statuses.count(7), 0, "no run was far enough")
         self.assertGreater(statuses.count(125), 0, "no run was cut off")
 
     def test_build_goes_on(self):
