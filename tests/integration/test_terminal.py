@@ -13,6 +13,18 @@ SECONDS_TO_ANSWER = 30
 PROMPT = "ready> "
 TTYS = "import os; print('ttys', [os.isatty(n) for n in range(3)], os.isatty(os.open('/dev/tty', os.O_RDWR)))"
 
+# Programs that say when a signal finds them ready for it, which a shell cannot do.
+WAIT = """import signal; signal.signal(2, 0); print("wait" "ing", flush=True); signal.pause()"""
+TAKE = """import signal, os; signal.pthread_sigmask(0, {2}); print("wait" "ing", flush=True); signal.sigwait({2}); os._exit(7)"""
+RESIZE = """import signal, os; signal.pthread_sigmask(0, {28}); print("wait" "ing", flush=True); signal.sigwait({28})
+print("si" "ze", *os.get_terminal_size())"""
+CONTINUE = """import signal; signal.signal(2, 0); signal.pthread_sigmask(0, {18}); print("wait" "ing", flush=True); signal.sigwait({18})
+print("con" "tinued", flush=True); signal.pause()"""
+
+
+def python(program):
+    return f"{PYTHON} -Ic '{program}'".replace("\n", "; ")
+
 
 class Screen:
     """A terminal of ours with an interactive shell of that user's in it, as a person would sit before it."""
@@ -101,16 +113,15 @@ class Terminals:
 
     def test_change_of_size(self):
         screen = self.screen()
-        script = """sh -c 'trap "stty size; exit" WINCH; echo wait''ing; while :; do read line; done'"""
-        screen.type(self.line(script) + "\n")
+        screen.type(self.line(python(RESIZE)) + "\n")
         screen.expect("waiting")
         screen.resize(50, 132)
-        screen.expect("50 132")
+        screen.expect("size 132 50")
         screen.expect(PROMPT)
 
     def test_interrupt_ends_the_command(self):
         screen = self.screen()
-        screen.type(self.line("sh -c 'echo wait''ing; sleep 1000'") + "\n")
+        screen.type(self.line(python(WAIT)) + "\n")
         screen.expect("waiting")
         screen.type("\x03")
         screen.expect(PROMPT)
@@ -118,7 +129,7 @@ class Terminals:
 
     def test_interrupt_that_the_command_takes(self):
         screen = self.screen()
-        screen.type(self.line("""sh -c 'trap "exit 7" INT; echo wait''ing; while :; do read x; done'""") + "\n")
+        screen.type(self.line(python(TAKE)) + "\n")
         screen.expect("waiting")
         screen.type("\x03")
         screen.expect(PROMPT)
@@ -144,13 +155,13 @@ class Terminals:
 
     def test_stop_and_continue_without_a_terminal_of_its_own(self):
         screen = self.screen()
-        screen.type(self.line("sh -c 'echo wait''ing; sleep 1000'", "-T") + "\n")
+        screen.type(self.line(python(CONTINUE), "-T") + "\n")
         screen.expect("waiting")
         screen.type("\x1a")
         screen.expect("Stopped")
         screen.expect(PROMPT)
         screen.type("fg\n")
-        screen.expect("emuctl run")
+        screen.expect("continued")
         screen.type("\x03")
         screen.expect(PROMPT)
         self.assertIn("status 130", screen.command("echo status $?"))
@@ -161,13 +172,13 @@ class Terminals:
         greeting = screen.expect("inner> ")
         self.assertNotIn("no job control", greeting)
         self.assertNotIn("cannot set terminal process group", greeting)
-        screen.type("sh -c 'echo wait''ing; sleep 1000'\n")
+        screen.type(python(CONTINUE) + "\n")
         screen.expect("waiting")
         screen.type("\x1a")
         screen.expect("Stopped")
         screen.expect("inner> ")
         screen.type("fg\n")
-        screen.expect("sleep 1000")
+        screen.expect("continued")
         screen.type("\x03")
         screen.expect("inner> ")
         screen.type("exit 5\n")
