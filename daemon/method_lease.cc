@@ -14,7 +14,7 @@ namespace {
 // The lease of that id if the caller may end it: its owner or root.
 Result<std::shared_ptr<Lease>> find_own_lease(CallContext& context, const std::string& id,
                                               std::string_view action) {
-  const auto lease = context.services.leases.find(id);
+  auto lease = context.services.leases.find(id);
   const uid_t uid = context.caller.peer().uid;
   if (lease && uid != 0 && lease->record.uid != uid) {
     return fail(Errc::permission_denied, action, fmt::format("lease {}", id),

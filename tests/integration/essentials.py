@@ -1,4 +1,5 @@
-"""What a command under a lease must find, however the lease is reached: test_run.py goes through emud, test_rootless.py does without."""
+"""What a command under a lease must find, however the lease is reached (test_run.py goes through emud, test_rootless.py does
+without), and what the tests of handlers and errors share."""
 
 import ctypes
 import errno
@@ -70,6 +71,25 @@ def expect_line(stream, wanted):
 def no_new_privileges():
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
+
+
+class ErrorCase(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.emud = self.start_emud()
+
+    def assert_error(self, completed, status, *words):
+        """One message on stderr with all those words and a hint, nothing on stdout."""
+        self.assert_status(completed, status)
+        self.assertTrue(completed.stderr.startswith("emuctl: "), completed.stderr)
+        self.assertEqual(completed.stdout, "")
+        for word in words:
+            self.assertIn(word, completed.stderr)
+        self.assertRegex(completed.stderr, r"\n  \S", "there is no hint")
+
+    def assert_alive(self):
+        self.assertIsNone(self.emud.process.poll(), "emud has ended")
+        self.assert_status(self.emuctl("status"), 0)
 
 
 class Essentials:

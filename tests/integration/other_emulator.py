@@ -1,5 +1,6 @@
-"""A second version of QEMU for aarch64: the package of another release of the machine's distribution, from the archive that its apt
-is configured for. Kept in the build directory; fetched before the tests move to a machine of their own, which may have no network."""
+"""A second version of QEMU for aarch64: the package of another release of the machine's distribution, from the archive
+that its apt is configured for. Kept in the build directory; fetched before the
+tests move to a machine of their own, which may have no network."""
 
 import fcntl
 import pathlib

@@ -224,7 +224,8 @@ class HostScope(TestCase):
         self.assert_status(done, 0)
         self.assertIn(ENTRY, done.stdout)
         shown = status(self.emud)
-        self.assertEqual([(one["scope"], one["architectures"], one["uid"]) for one in shown["leases"]], [("host", ["aarch64"], CAROL.uid)])
+        self.assertEqual([(one["scope"], one["architectures"], one["uid"]) for one in shown["leases"]],
+                         [("host", ["aarch64"], CAROL.uid)])
         self.release(process)
         self.assertEqual(status(self.emud)["leases"], [])
 

@@ -32,7 +32,8 @@ for name in ("fs/binfmt_misc/register", "fs/binfmt_misc/status", "fs/binfmt_misc
              "kernel/hostname", "vm/overcommit_memory"):
     attempt("write " + name, lambda: os.close(os.open("/proc/sys/" + name, os.O_WRONLY)))
 for pid in 1, int(sys.argv[1]):
-    attempt(f"host binfmt through {pid}", lambda: os.close(os.open(f"/proc/{pid}/root/proc/sys/fs/binfmt_misc/register", os.O_WRONLY)))
+    path = f"/proc/{pid}/root/proc/sys/fs/binfmt_misc/register"
+    attempt(f"host binfmt through {pid}", lambda: os.close(os.open(path, os.O_WRONLY)))
     attempt(f"kill {pid}", lambda: os.kill(pid, signal.SIGKILL))
 attempt("setuid", lambda: os.setuid(0))
 attempt("setgroups", lambda: os.setgroups([0]))
@@ -72,7 +73,8 @@ class RightsCase(TestCase):
 class Callers(RightsCase):
     def test_callers_in_other_namespaces_are_refused(self):
         for kind in (("--user", "--map-root-user"), ("--user", "--map-root-user", "--mount"),
-                     ("--user", "--map-root-user", "--pid", "--fork"), ("--user", "--net"), ("--user", "--ipc"), ("--user", "--uts")):
+                     ("--user", "--map-root-user", "--pid", "--fork"), ("--user", "--net"), ("--user", "--ipc"),
+                     ("--user", "--uts")):
             with self.subTest(kind=kind):
                 words = ["unshare", *kind, BIN_DIR / "emuctl", "run", "-a", "aarch64", "--", "true"]
                 done = run(words, ALICE, self.emud.environment())
@@ -175,7 +177,8 @@ class Callers(RightsCase):
 
     def test_limit_of_leases_is_each_users(self):
         small = self.start_emud("--max-leases-per-user", "1")
-        process = self.start_emuctl("run", "-a", "arm64", "--", *HOLD, emud=small, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process = self.start_emuctl("run", "-a", "arm64", "--", *HOLD, emud=small, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    text=True)
         expect_line(process.stdout, "ready")
         done = self.emuctl("run", "-a", "arm64", "--", "true", emud=small)
         self.assert_status(done, 125)

@@ -18,8 +18,8 @@ WAIT = """import signal; signal.signal(2, 0); print("wait" "ing", flush=True); s
 TAKE = """import signal, os; signal.pthread_sigmask(0, {2}); print("wait" "ing", flush=True); signal.sigwait({2}); os._exit(7)"""
 RESIZE = """import signal, os; signal.pthread_sigmask(0, {28}); print("wait" "ing", flush=True); signal.sigwait({28})
 print("si" "ze", *os.get_terminal_size())"""
-CONTINUE = """import signal; signal.signal(2, 0); signal.pthread_sigmask(0, {18}); print("wait" "ing", flush=True); signal.sigwait({18})
-print("con" "tinued", flush=True); signal.pause()"""
+CONTINUE = """import signal; signal.signal(2, 0); signal.pthread_sigmask(0, {18}); print("wait" "ing", flush=True)
+signal.sigwait({18}); print("con" "tinued", flush=True); signal.pause()"""
 
 
 def python(program):
@@ -35,7 +35,8 @@ class Screen:
         os.fchown(self.slave, user.uid, user.uid)
         self.text = ""
         self.shell = start(
-            ["bash", "--norc", "--noprofile", "--noediting", "-i"], user, environment | {"PS1": PROMPT, "TERM": "xterm-256color", "HISTFILE": ""},
+            ["bash", "--norc", "--noprofile", "--noediting", "-i"], user,
+            environment | {"PS1": PROMPT, "TERM": "xterm-256color", "HISTFILE": ""},
             stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         self.expect(PROMPT)
