@@ -14,9 +14,10 @@ Result<VerifiedEmulator> acquire_emulator(const Store& store, const Architecture
   return std::unexpected(adopted.error());
 }
 
-std::vector<std::string> machine_emulators(const Architecture& architecture) {
-  return {fmt::format("/usr/bin/qemu-{}-static", architecture.name),
-          fmt::format("/usr/bin/qemu-{}", architecture.name)};
+std::vector<std::string> machine_emulators(const Architecture& architecture,
+                                           std::string_view folder) {
+  return {fmt::format("{}/qemu-{}-static", folder, architecture.name),
+          fmt::format("{}/qemu-{}", folder, architecture.name)};
 }
 
 }  // namespace emud

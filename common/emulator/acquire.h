@@ -16,8 +16,9 @@ namespace emud {
                                                         const Architecture& architecture,
                                                         std::string_view version);
 
-// The files that are looked at for the machine's own: /usr/bin/qemu-<arch>-static,
-// /usr/bin/qemu-<arch>.
-[[nodiscard]] std::vector<std::string> machine_emulators(const Architecture& architecture);
+// The files that are looked at for the machine's own, in this order: qemu-<arch>-static,
+// qemu-<arch>.
+[[nodiscard]] std::vector<std::string> machine_emulators(const Architecture& architecture,
+                                                         std::string_view folder = "/usr/bin");
 
 }  // namespace emud

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/file.h"
+#include "emulator/acquire.h"
 #include "emulator/memory.h"
 #include "emulator/store.h"
 #include "emulator/store_entry.h"
@@ -42,8 +43,7 @@ Result<Manifest> adopt(const Store& store, const Paths& paths, const Architectur
 
 Result<Manifest> Store::adopt_machine_emulator(const Architecture& architecture) const {
   std::optional<Error> refusal;  // of the first that is there
-  for (const std::string_view suffix : {"-static", ""}) {
-    const std::string path = fmt::format("{}/qemu-{}{}", machine_bin_, architecture.name, suffix);
+  for (const std::string& path : machine_emulators(architecture, machine_bin_)) {
     const auto file = open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!file && file.error().code == Errc::not_found) continue;
     if (!file) return std::unexpected(file.error());
