@@ -14,11 +14,6 @@
 namespace emud::ctl {
 namespace {
 
-bool is_socket(const std::string& path) {
-  struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
-}
-
 constexpr std::string_view not_running =
     "Start it with `systemctl start emud.socket`, or run the command without it: `emuctl run "
     "--rootless`";
@@ -26,6 +21,9 @@ constexpr std::string_view wrong_socket =
     "Look with `ss -xlp` who listens there, or name emud's own socket with --socket or EMUD_SOCKET";
 
 Failure connect_failure(int reason, const std::string& path) {
+  if (struct stat status{}; ::stat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode)) {
+    return fail(Errc::protocol, "connect to", path, "this is no socket", wrong_socket);
+  }
   switch (reason) {
     case ENOENT:
     case ENOTDIR: {
@@ -34,9 +32,6 @@ Failure connect_failure(int reason, const std::string& path) {
       return failure;
     }
     case ECONNREFUSED: {
-      if (!is_socket(path)) {
-        return fail(Errc::protocol, "connect to", path, "this is no socket", wrong_socket);
-      }
       auto failure = fail_errno(reason, "connect to", path, not_running);
       failure.error().reason = "emud is not running: nobody listens on its socket";
       return failure;
@@ -71,7 +66,9 @@ Result<> limit_connecting(int socket, int limit_ms) {
 }  // namespace
 
 Client::Client(UniqueFd socket, std::string path, int limit_ms)
-    : channel_(std::move(socket)), path_(std::move(path)), limit_ms_(limit_ms) {}
+    : channel_(std::move(socket)), path_(std::move(path)), limit_ms_(limit_ms) {
+  channel_.expect_objects();
+}
 
 Result<Client> Client::connect(const std::string& path, int limit_ms) {
   sockaddr_un address{};

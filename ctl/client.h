@@ -46,6 +46,9 @@ class Client {
   [[nodiscard]] Result<Answer> call_more(std::string_view method, std::string parameters,
                                          std::vector<UniqueFd> fds, const ReplyHandler& on_reply);
 
+  // From now on silence is no trouble: for a call whose answers come when something happens.
+  void wait_for_ever() { limit_ms_ = -1; }
+
   // The connection, for those who wait for its end.
   [[nodiscard]] int fd() const { return channel_.fd(); }
 

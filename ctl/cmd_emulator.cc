@@ -11,6 +11,8 @@ void add_emulator(CLI::App& app, Context& context) {
   add_emulator_list(*verb, context);
   add_emulator_install(*verb, context);
   add_emulator_remove(*verb, context);
+  add_emulator_verify(*verb, context);
+  add_emulator_prune(*verb, context);
 }
 
 }  // namespace emud::ctl

@@ -6,6 +6,7 @@
 
 #include "base/paths.h"
 #include "ctl/emulator_verbs.h"
+#include "ctl/engine.h"
 #include "ctl/installed.h"
 #include "ctl/output.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 struct RemoveOptions {
   std::string name;
-  bool rootless = false;
+  bool rootless = false, json = false;
 };
 
 constexpr std::size_t least_digest = 8;  // digits that name an emulator
@@ -45,18 +46,17 @@ Result<> remove_one(std::optional<Client>& client, const std::string& digest) {
 }
 
 Result<> remove(const Context& context, const RemoveOptions& options) {
-  std::optional<Client> client;
-  if (!options.rootless) {
-    EMUD_ASSIGN(client, Client::connect(endpoint(context).path));
-  }
+  const EngineChoice choice{endpoint(context), "auto", options.rootless};
+  EMUD_ASSIGN(std::optional<Client> client, choose_engine(choice, Verbosity::normal));
   EMUD_ASSIGN(const auto installed, installed_emulators(client));
   EMUD_ASSIGN(const auto emulators, named(installed, options.name));
   for (const auto& emulator : emulators) {
     EMUD_TRY(remove_one(client, emulator.digest));
+    if (options.json) continue;
     EMUD_TRY(print(fmt::format("{}: QEMU {} ({}) removed\n", emulator.architecture,
                                emulator.version, emulator.digest)));
   }
-  return {};
+  return options.json ? print(emulators_json(emulators)) : Result<>{};
 }
 
 }  // namespace
@@ -71,6 +71,7 @@ void add_emulator_remove(CLI::App& app, Context& context) {
       ->required()
       ->type_name("DIGEST|VERSION");
   verb->add_flag("--rootless", options->rootless, "From your own store, without emud");
+  verb->add_flag("--json", options->json, "Print JSON: what was removed");
   verb->callback([options, &context] { context.status = finish(remove(context, *options)); });
 }
 

@@ -3,15 +3,20 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <optional>
 
 #include "ctl/architecture_names.h"
 #include "ctl/client.h"
 #include "ctl/context.h"
+#include "ctl/events.h"
 #include "ctl/output.h"
 #include "ctl/progress.h"
+#include "ctl/reconnection.h"
+#include "ctl/run_options.h"
 #include "ctl/signals.h"
 
 namespace emud::ctl {
@@ -20,7 +25,13 @@ namespace {
 struct LeaseOptions {
   std::vector<std::string> architectures;
   std::string emulator, purpose;
-  bool verbose = false;
+  std::optional<int> json_events;
+  bool no_fetch = false, verbose = false;
+};
+
+struct Acquired {
+  Client client;
+  std::string id;
 };
 
 // Reads away what is there; false at the end of the input.
@@ -30,54 +41,122 @@ bool skip_input() {
   return count > 0 || (count < 0 && (errno == EINTR || errno == EAGAIN));
 }
 
-// Until the end of input, a signal that asks to end (both good), or the end of the connection.
-Result<> hold(const Client& client, SignalSource& signals) {
+enum class Woken { by_request, by_connection, by_time };
+
+// Until the end of input or a signal that asks to end, something from the connection (-1: there is
+// none), or that time (-1: for ever).
+Result<Woken> wait(int connection, SignalSource& signals, int limit_ms) {
   for (;;) {
     std::array<pollfd, 3> entries{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0},
-                                  pollfd{client.fd(), POLLIN, 0}};
-    if (::poll(entries.data(), entries.size(), -1) < 0) {
+                                  pollfd{connection, POLLIN, 0}};
+    const int count = ::poll(entries.data(), entries.size(), limit_ms);
+    if (count < 0) {
       if (errno == EINTR) continue;
       return fail_errno("wait for", "the end of input");
     }
+    if (count == 0) return Woken::by_time;
     while (const auto information = signals.next()) {
       const int signal = static_cast<int>(information->ssi_signo);
-      if (asks_to_end(signal)) return {};
+      if (asks_to_end(signal)) return Woken::by_request;
       if (signal == SIGTSTP) signals.stop_self(signal, false);
     }
-    if (entries[0].revents != 0 && !skip_input()) return {};
-    if (entries[2].revents != 0) {
-      return fail(Errc::disconnected, "hold", "the lease", "emud closed the connection",
-                  "The handlers may be gone; look into emud's log (`journalctl -u emud`) and start "
-                  "again");
-    }
+    if (entries[0].revents != 0 && !skip_input()) return Woken::by_request;
+    if (entries[2].revents != 0) return Woken::by_connection;
   }
 }
 
-Result<> lease(const Context& context, const LeaseOptions& options) {
-  EMUD_ASSIGN(auto names, architecture_names(options.architectures));
-  wire::AcquireCall call{.architectures = std::move(names), .purpose = {}, .emulator = {}};
-  if (!options.purpose.empty()) call.purpose = options.purpose;
-  if (!options.emulator.empty()) call.emulator = options.emulator;
-  EMUD_ASSIGN(Client client, Client::connect(endpoint(context).path));
-  ProgressDisplay display{options.verbose ? Verbosity::verbose : Verbosity::normal};
+LeaseEvent as_event(const wire::AcquireCall& call, const wire::AcquireReply& reply) {
+  const std::vector<std::string> none;
+  LeaseEvent event{.lease = reply.lease.value_or(""),
+                   .scope = "host",
+                   .architectures = call.architectures,
+                   .native = reply.native.value_or(none),
+                   .notes = reply.notes.value_or(none)};
+  std::erase_if(event.architectures, [&](const std::string& name) {
+    return std::ranges::find(event.native, name) != event.native.end();
+  });
+  return event;
+}
+
+Result<Acquired> acquire(const std::string& path, const wire::AcquireCall& call,
+                         ProgressDisplay& display, EventStream& events) {
+  EMUD_ASSIGN(Client client, Client::connect(path));
   EMUD_ASSIGN(const auto answer,
-              ask_with_progress<wire::AcquireReply>(
-                  client, "io.emud.Manager.Acquire", call, {},
-                  [&](const wire::Progress& progress) { display.show(progress); }));
+              ask_with_progress<wire::AcquireReply>(client, "io.emud.Manager.Acquire", call, {},
+                                                    [&](const wire::Progress& progress) {
+                                                      display.show(progress);
+                                                      events.progress(progress);
+                                                    }));
   display.clear();
-  if (!answer.first.lease) {
+  const wire::AcquireReply& reply = answer.first;
+  if (!reply.lease) {
     return fail(Errc::protocol, "acquire", "a lease", "emud's answer names none",
                 "Look whether emud and emuctl are of the same version: `emuctl status`");
   }
+  tell_notes(reply.notes);
+  events.lease(as_event(call, reply));
+  return Acquired{std::move(client), *reply.lease};
+}
+
+Failure lost(const Error& cause) {
+  return fail(Errc::disconnected, "hold", "the lease",
+              fmt::format("emud closed the connection, and the lease could not be resumed ({})",
+                          cause.message()),
+              "The handlers may be gone; look into emud's log (`journalctl -u emud`) and start "
+              "again");
+}
+
+// The connection has ended: emud was restarted or stopped. none: the user has had enough meanwhile.
+Result<std::optional<Client>> resume(const std::string& path, const std::string& id,
+                                     SignalSource& signals) {
+  Reconnection again{path};
+  for (;;) {
+    auto client = again.attempt();
+    if (!client) return lost(client.error());
+    if (*client) {
+      wire::AcquireCall call;
+      call.resume = id;
+      const auto resumed = ask<wire::AcquireReply>(**client, "io.emud.Manager.Acquire", call);
+      if (resumed) return *std::move(client);
+      if (resumed.error().code != Errc::disconnected) return lost(resumed.error());
+    }
+    EMUD_ASSIGN(const Woken woken, wait(-1, signals, static_cast<int>(again.delay().count())));
+    if (woken == Woken::by_request) return std::optional<Client>{};
+  }
+}
+
+Result<> lease(const Context& context, const LeaseOptions& options, EventStream& events) {
+  EMUD_ASSIGN(auto names, architecture_names(options.architectures));
+  wire::AcquireCall call;
+  call.architectures = std::move(names);
+  if (!options.purpose.empty()) call.purpose = options.purpose;
+  if (!options.emulator.empty()) call.emulator = options.emulator;
+  if (options.no_fetch) call.fetch = false;
+  const std::string path = endpoint(context).path;
+  ProgressDisplay display{options.verbose ? Verbosity::verbose : Verbosity::normal};
+  EMUD_ASSIGN(Acquired acquired, acquire(path, call, display, events));
+  const std::string id = std::move(acquired.id);
+  std::optional<Client> client = std::move(acquired.client);
   // From here on a signal ends the lease in good order; until here it just ends emuctl, and emud
   // takes back what it was doing.
   EMUD_ASSIGN(SignalSource signals, SignalSource::open());
   EMUD_TRY(print("ready\n"));
-  EMUD_TRY(hold(client, signals));
+  for (;;) {
+    EMUD_ASSIGN(const Woken woken, wait(client->fd(), signals, -1));
+    if (woken == Woken::by_request) break;
+    EMUD_ASSIGN(client, resume(path, id, signals));
+    if (!client) return {};  // emud sees that this process is gone
+    if (options.verbose) message("emud was restarted; the lease goes on");
+  }
   // Answered when the handlers are down: whoever waits for emuctl finds nothing left.
-  EMUD_TRY(client.call("io.emud.Manager.Release",
-                       wire::to_json(wire::ReleaseCall{*answer.first.lease})));
-  return {};
+  return release_lease(*client, path, id);
+}
+
+Result<> lease_and_tell(const Context& context, const LeaseOptions& options) {
+  EMUD_ASSIGN(EventStream events, EventStream::open(options.json_events));
+  auto leased = lease(context, options, events);
+  if (!leased) events.error(leased.error());
+  return leased;
 }
 
 }  // namespace
@@ -89,12 +168,13 @@ void add_lease(CLI::App& app, Context& context) {
   verb->add_option("architectures", options->architectures, "Architectures")
       ->required()
       ->type_name("ARCH...");
-  verb->add_option("--emulator", options->emulator, "The QEMU version to use (default: the newest)")
-      ->type_name("VERSION");
+  declare_emulator_options(*verb, options->emulator, options->no_fetch);
+  declare_events_option(*verb, options->json_events);
   verb->add_option("--purpose", options->purpose, "A word for `emuctl status`")->type_name("TEXT");
   verb->add_flag("-v,--verbose", options->verbose, "Write each step");
   verb->footer("Prints \"ready\" when the handlers are there, and holds them until stdin ends.");
-  verb->callback([options, &context] { context.status = finish(lease(context, *options)); });
+  verb->callback(
+      [options, &context] { context.status = finish(lease_and_tell(context, *options)); });
 }
 
 }  // namespace emud::ctl

@@ -7,24 +7,23 @@
 
 #include "ctl/architecture_names.h"
 #include "ctl/context.h"
+#include "ctl/deep/runner.h"
 #include "ctl/engine.h"
-#include "ctl/events.h"
 #include "ctl/installed.h"
 #include "ctl/output.h"
+#include "ctl/probe_report.h"
 #include "ctl/run_options.h"
+#include "wire/errors.h"
 
 namespace emud::ctl {
 namespace {
 
-constexpr int not_ready = 3;
+constexpr int not_done = 1;
 
-struct Probe {
-  std::string architecture;
-  Result<RunSession> outcome;
-
-  [[nodiscard]] bool is_native() const {
-    return outcome && std::ranges::find(outcome->native, architecture) != outcome->native.end();
-  }
+struct ProbeOptions : RunOptions {
+  bool json = false;
+  bool deep = false;
+  int time_limit = deep_time_limit;
 };
 
 Result<std::vector<std::string>> architectures_to_probe(const RunOptions& options,
@@ -47,6 +46,7 @@ Result<RunSession> bring_up(const std::string& architecture, const RunOptions& o
   intent.architectures = {architecture};
   intent.scope = options.scope;
   intent.emulator = options.emulator;
+  intent.no_fetch = options.no_fetch;
   intent.fresh = true;
   EMUD_ASSIGN(RunRequest request, make_run_request(intent));
   ProgressDisplay display{options.verbosity()};
@@ -54,65 +54,76 @@ Result<RunSession> bring_up(const std::string& architecture, const RunOptions& o
                [&](const wire::Progress& progress) { display.show(progress); });
 }
 
-std::string as_json(const std::vector<Probe>& probes) {
-  std::string list;
-  for (const auto& probe : probes) {
-    if (!list.empty()) list += ',';
-    list += fmt::format("{{\"architecture\":\"{}\",\"ready\":{},", probe.architecture,
-                        probe.outcome.has_value());
-    list += probe.outcome ? fmt::format("\"native\":{},\"scope\":\"{}\"}}", probe.is_native(),
-                                        probe.outcome->scope)
-                          : fmt::format("\"error\":{}}}", error_json(probe.outcome.error()));
-  }
-  return fmt::format("{{\"version\":1,\"probes\":[{}]}}\n", list);
+Result<std::vector<DeepOutcome>> check_in_depth(const std::string& architecture,
+                                                const ProbeOptions& options,
+                                                std::optional<Client>& client) {
+  const DeepOptions deep{.architecture = architecture,
+                         .scope = options.scope,
+                         .emulator = options.emulator,
+                         .time_limit = options.time_limit};
+  return run_deep_checks(client, deep, [&](const DeepOutcome& outcome) {
+    if (options.verbosity() != Verbosity::verbose) return;
+    message(fmt::format("{} {}: {} ({} ms)", architecture, outcome.check->id,
+                        to_string(outcome.result), outcome.milliseconds));
+  });
 }
 
-std::string as_text(const std::vector<Probe>& probes, bool colour) {
-  std::string text;
-  for (const auto& probe : probes) {
-    if (!probe.outcome) {
-      const Error& error = probe.outcome.error();
-      text += fmt::format("{}: {}: {}\n", probe.architecture,
-                          coloured("not ready", Colour::red, colour), error.message());
-      if (!error.hint.empty()) text += fmt::format("  {}.\n", error.hint);
-    } else if (probe.is_native()) {
-      text += fmt::format("{}: {} (this machine runs it without a handler)\n", probe.architecture,
-                          coloured("ready", Colour::green, colour));
-    } else {
-      text += fmt::format("{}: {} ({} scope)\n", probe.architecture,
-                          coloured("ready", Colour::green, colour), probe.outcome->scope);
-    }
-  }
-  return text;
-}
-
-Result<bool> probe(const Context& context, const RunOptions& options, bool json) {
+Result<std::vector<Probe>> probe_all(const Context& context, const ProbeOptions& options) {
   const EngineChoice choice{endpoint(context), options.scope, options.rootless};
   EMUD_ASSIGN(std::optional<Client> client, choose_engine(choice, options.verbosity()));
   EMUD_ASSIGN(const auto names, architectures_to_probe(options, client));
   std::vector<Probe> probes;
-  for (const auto& name : names) probes.push_back({name, bring_up(name, options, client)});
-  EMUD_TRY(print(json ? as_json(probes) : as_text(probes, uses_colour(STDOUT_FILENO))));
-  return std::ranges::all_of(probes, [](const Probe& one) { return one.outcome.has_value(); });
+  for (const auto& name : names) {
+    Probe probe{.architecture = name,
+                .outcome = bring_up(name, options, client),
+                .deep = {},
+                .is_named = !options.architectures.empty()};
+    if (options.deep && probe.outcome) {
+      probe.deep = check_in_depth(name, options, client);
+      const bool cancelled = !*probe.deep && probe.deep->error().code == Errc::cancelled;
+      if (cancelled) return std::unexpected(probe.deep->error());
+    }
+    probes.push_back(std::move(probe));
+  }
+  return probes;
+}
+
+int probe(const Context& context, const ProbeOptions& options) {
+  const auto probes = probe_all(context, options);
+  if (!probes) {
+    const int failed = finish(std::unexpected(probes.error()));
+    return probes.error().code == Errc::not_ready ? wire::exit_not_ready : failed;
+  }
+  const auto printed =
+      print(options.json ? probes_json(*probes) : probes_text(*probes, uses_colour(STDOUT_FILENO)));
+  if (!printed) return finish(printed);
+  if (std::ranges::any_of(*probes, &Probe::is_broken)) return wire::exit_not_ready;
+  return std::ranges::any_of(*probes, &Probe::is_undecided) ? not_done : 0;
 }
 
 }  // namespace
 
 void add_probe(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<RunOptions>();
-  const auto json = std::make_shared<bool>(false);
+  const auto options = std::make_shared<ProbeOptions>();
   CLI::App* verb = app.add_subcommand("probe", "Prove that programs of other architectures run");
   verb->add_option("architectures", options->architectures,
                    "Architectures (default: all that are installed)")
       ->type_name("ARCH...");
   declare_engine_options(*verb, *options);
-  verb->add_flag("--json", *json, "Print JSON");
+  CLI::Option* deep =
+      verb->add_flag("--deep", options->deep,
+                     "Check as well what builds need: memory, processes, threads, signals, files");
+  verb->add_option("--time-limit", options->time_limit,
+                   "What each of these checks may take, in seconds (default: 30)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, 3600))
+      ->needs(deep);
+  verb->add_flag("--json", options->json, "Print JSON");
   verb->add_flag("-v,--verbose", options->verbose, "Write each step");
-  verb->footer("Exit status: 0 if all are ready, 3 if one is not, 1 or 2 if that cannot be told.");
-  verb->callback([options, json, &context] {
-    const auto ready = probe(context, *options, *json);
-    context.status = ready ? (*ready ? 0 : not_ready) : finish(std::unexpected(ready.error()));
-  });
+  verb->footer(
+      "Exit status: 0 if all are ready, 3 if one is not or a check found it broken, 1 or 2 if that "
+      "cannot be told.");
+  verb->callback([options, &context] { context.status = probe(context, *options); });
 }
 
 }  // namespace emud::ctl

@@ -11,21 +11,22 @@ const CLI::Option* find_option(const CLI::App& app, const CLI::App* verb, const 
   return option != nullptr ? option : app.get_option_no_throw(name);
 }
 
-// Whether the option in `word` takes the next word as its value: `--name` or the last letter of
-// `-xyz`, of an option that takes one, and no `=value` or rest of the word behind it.
-bool takes_next_word(const CLI::App& app, const CLI::App* verb, const std::string& word) {
-  const auto takes_value = [&](const std::string& name) {
-    const CLI::Option* option = find_option(app, verb, name);
-    return option != nullptr && option->get_items_expected_max() > 0;
-  };
-  if (word.starts_with("--")) return word.find('=') == std::string::npos && takes_value(word);
-  for (std::size_t at = 1; at < word.size(); ++at) {
-    if (takes_value(std::string{'-', word[at]})) return at + 1 == word.size();
-  }
-  return false;
-}
-
 }  // namespace
+
+const CLI::Option* option_taking_next_word(const CLI::App& app, const CLI::App* verb,
+                                           const std::string& word) {
+  const auto taking_value = [&](const std::string& name) -> const CLI::Option* {
+    const CLI::Option* option = find_option(app, verb, name);
+    return option != nullptr && option->get_items_expected_max() > 0 ? option : nullptr;
+  };
+  if (word.starts_with("--"))
+    return word.find('=') == std::string::npos ? taking_value(word) : nullptr;
+  for (std::size_t at = 1; at < word.size(); ++at) {
+    if (const CLI::Option* option = taking_value(std::string{'-', word[at]}))
+      return at + 1 == word.size() ? option : nullptr;
+  }
+  return nullptr;
+}
 
 bool runs_command(std::string_view verb) {
   return verb == "run" || verb == "build";
@@ -40,7 +41,7 @@ CommandLine split_command_line(const CLI::App& app, std::span<const std::string>
     const bool is_option = word.size() > 1 && word[0] == '-' && word != "--";
     if (is_option) {
       line.words.push_back(word);
-      if (takes_next_word(app, verb, word) && at + 1 < words.size()) {
+      if (option_taking_next_word(app, verb, word) != nullptr && at + 1 < words.size()) {
         line.words.push_back(words[++at]);
       }
     } else if (line.verb.empty()) {

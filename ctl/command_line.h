@@ -7,7 +7,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace emud::ctl {
 
@@ -26,5 +27,11 @@ struct CommandLine {
 // Unknown options stay with emuctl, whose parser refuses them.
 [[nodiscard]] CommandLine split_command_line(const CLI::App& app,
                                              std::span<const std::string> words);
+
+// The option in `word` (`--name`, or the last letter of `-xyz`) that takes the next word as its
+// value; nullptr where there is none, or where `=value` or the rest of the word is the value. verb
+// may be nullptr.
+[[nodiscard]] const CLI::Option* option_taking_next_word(const CLI::App& app, const CLI::App* verb,
+                                                         const std::string& word);
 
 }  // namespace emud::ctl

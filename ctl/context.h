@@ -13,6 +13,7 @@ class App;
 namespace emud::ctl {
 
 struct Context {
+  std::string version;               // of this emuctl
   std::string socket;                // --socket; empty where it was not given
   std::vector<std::string> command;  // run and build: the words of the command
   int status = 0;                    // what emuctl exits with, set by the verb
@@ -35,8 +36,10 @@ void add_build(CLI::App& app, Context& context);
 void add_register(CLI::App& app, Context& context);
 void add_unregister(CLI::App& app, Context& context);
 void add_lease(CLI::App& app, Context& context);
+void add_monitor(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
 void add_probe(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
 void add_emulator(CLI::App& app, Context& context);
 
 }  // namespace emud::ctl

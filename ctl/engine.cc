@@ -13,7 +13,7 @@ namespace emud::ctl {
 Result<std::optional<Client>> choose_engine(const EngineChoice& choice, Verbosity verbosity) {
   if (choice.rootless) {
     if (choice.scope != "host") return std::nullopt;
-    return fail(Errc::invalid_argument, "run", "--rootless with --scope host",
+    return fail(Errc::invalid_argument, "combine", "--rootless with --scope host",
                 "a host handler needs emud", "Leave out one of the two options");
   }
   auto client = Client::connect(choice.endpoint.path);

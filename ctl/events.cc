@@ -35,14 +35,15 @@ void set(Json& object, const char* name, const std::optional<Value>& value) {
 
 }  // namespace
 
-Result<EventStream> EventStream::open(int fd) {
-  const int flags = ::fcntl(fd, F_GETFL);
+Result<EventStream> EventStream::open(std::optional<int> fd) {
+  if (!fd) return EventStream{};
+  const int flags = ::fcntl(*fd, F_GETFL);
   if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH) != 0) {
-    return fail(Errc::invalid_argument, "write events to", fmt::format("descriptor {}", fd),
+    return fail(Errc::invalid_argument, "write events to", fmt::format("descriptor {}", *fd),
                 "it is not open for writing",
                 "Open it in the shell, as in `--json-events 3 3>FILE`");
   }
-  return EventStream{fd};
+  return EventStream{*fd};
 }
 
 void EventStream::progress(const wire::Progress& progress) {
@@ -55,14 +56,14 @@ void EventStream::progress(const wire::Progress& progress) {
   write(dump(line));
 }
 
-void EventStream::lease(const RunSession& session) {
+void EventStream::lease(const LeaseEvent& lease) {
   if (fd_ < 0) return;
   Json line = event("lease");
-  line["lease"] = session.lease;
-  line["scope"] = session.scope;
-  line["architectures"] = session.architectures;
-  line["native"] = session.native;
-  line["notes"] = session.notes;
+  line["lease"] = lease.lease;
+  line["scope"] = lease.scope;
+  line["architectures"] = lease.architectures;
+  line["native"] = lease.native;
+  line["notes"] = lease.notes;
   write(dump(line));
 }
 

@@ -1,24 +1,36 @@
-// --json-events: what happens to a run, for programs, one JSON object a line.
+// --json-events: what happens, for programs, one JSON object a line.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "base/result.h"
-#include "ctl/run_session.h"
 #include "wire/messages.h"
 
 namespace emud::ctl {
 
-// Every line has "version" (1) and "event": "progress" (step, object, done, total), "lease" (lease,
-// scope, architectures, native, notes), "stop" (signal), "exit" (status, as emuctl's own, and where
-// a command ran its resource usage) or "error" (the members of `error_json`). A reader that went
-// away does not disturb the run: nothing more is written.
+// A lease that is ready.
+struct LeaseEvent {
+  std::string lease, scope;
+  std::vector<std::string> architectures;  // by a handler
+  std::vector<std::string> native, notes;
+};
+
+// Every line has "version" (1) and "event": "progress" (step, object, done, total), "lease" (the
+// members of LeaseEvent), "stop" (signal), "exit" (status, as emuctl's own, and where a command ran
+// its resource usage) or "error" (the members of `error_json`). A reader that went away does not
+// disturb the run: nothing more is written.
 class EventStream {
  public:
   EventStream() = default;  // writes nothing
-  // The descriptor stays the caller's. invalid_argument if it is not open for writing.
-  [[nodiscard]] static Result<EventStream> open(int fd);
+  // The descriptor stays the caller's; without one nothing is written. invalid_argument if it is
+  // not open for writing.
+  [[nodiscard]] static Result<EventStream> open(std::optional<int> fd);
 
   void progress(const wire::Progress& progress);
-  void lease(const RunSession& session);
+  void lease(const LeaseEvent& lease);
   void waited(const wire::WaitReply& reply);  // a stop; the usage of an end is kept for exit()
   void exit(int status);
   void error(const Error& error);

@@ -3,16 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/paths.h"
+#include "ctl/own_store.h"
 
 namespace emud::ctl {
-
-wire::Emulator as_message(const Manifest& manifest) {
-  return {.architecture = manifest.architecture,
-          .version = manifest.version,
-          .digest = manifest.digest,
-          .source = manifest.source,
-          .installed = manifest.installed};
-}
 
 Result<std::vector<wire::Emulator>> installed_emulators(std::optional<Client>& client) {
   if (client) {
@@ -22,9 +15,7 @@ Result<std::vector<wire::Emulator>> installed_emulators(std::optional<Client>& c
   }
   EMUD_ASSIGN(Paths paths, Paths::user());
   EMUD_ASSIGN(const auto manifests, Store{std::move(paths)}.list());
-  std::vector<wire::Emulator> emulators;
-  for (const auto& manifest : manifests) emulators.push_back(as_message(manifest));
-  return emulators;
+  return as_messages(manifests);
 }
 
 std::string emulators_json(const std::vector<wire::Emulator>& emulators) {

@@ -13,8 +13,6 @@ namespace emud::ctl {
 [[nodiscard]] Result<std::vector<wire::Emulator>> installed_emulators(
     std::optional<Client>& client);
 
-[[nodiscard]] wire::Emulator as_message(const Manifest& manifest);
-
 // {"version":1,"emulators":[...]} and a line break.
 [[nodiscard]] std::string emulators_json(const std::vector<wire::Emulator>& emulators);
 

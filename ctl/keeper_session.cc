@@ -32,6 +32,7 @@ KeeperSession::KeeperSession(RunSession session, SessionOptions options)
 Result<int> KeeperSession::run() {
   EMUD_ASSIGN(SignalSource signals, SignalSource::open());
   if (options_.terminal != nullptr) resize();  // it may have changed since it was opened
+  if (options_.time_limit) deadline_ = Clock::now() + *options_.time_limit;
   auto status = call("Wait", "{}", true);
   Result<int> outcome = status ? poll_until_end(signals) : std::unexpected(status.error());
   if (options_.terminal != nullptr) {
@@ -60,6 +61,7 @@ Result<int> KeeperSession::poll_until_end(SignalSource& signals) {
     if (count < 0 && errno != EINTR) return fail_errno("wait for", "the command");
     if (deadline_ && Clock::now() >= *deadline_) {
       gave_up_ = true;
+      if (end_signal_ == 0) return fail(Errc::timed_out, "wait for", "the command");
       return 128 + end_signal_;
     }
     if (count <= 0) continue;
@@ -118,7 +120,7 @@ void KeeperSession::on_signal(const signalfd_siginfo& information) {
   // SI_KERNEL and above: the terminal, not a process (sigaction(2)).
   if (options_.shares_terminal && information.ssi_code > 0) return;
   forward(signal);
-  if (asks_to_end(signal) && !deadline_) {
+  if (asks_to_end(signal) && end_signal_ == 0) {
     deadline_ = Clock::now() + options_.grace;
     end_signal_ = signal;
   }

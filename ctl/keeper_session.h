@@ -33,6 +33,8 @@ struct SessionOptions {
   std::chrono::milliseconds grace = end_grace;
   // Told each stop and the end; may be empty.
   std::function<void(const wire::WaitReply&)> on_reply = {};
+  // A command that has not ended by then is ended: timed_out. None: it may take for ever.
+  std::optional<std::chrono::milliseconds> time_limit = std::nullopt;
 };
 
 class KeeperSession {
@@ -43,8 +45,11 @@ class KeeperSession {
   KeeperSession& operator=(const KeeperSession&) = delete;
 
   // Starts the command and stays until it has ended: its exit status, or 128+N. An Error is the
-  // keeper's (wire::run_exit_status tells the status), or disconnected if it died.
+  // keeper's (wire::run_exit_status tells the status), disconnected if it died, or timed_out.
   [[nodiscard]] Result<int> run();
+
+  // The signal to emuctl that asked for the end of the command, 0 if none did.
+  [[nodiscard]] int end_signal() const { return end_signal_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -64,7 +69,7 @@ class KeeperSession {
   SessionOptions options_;
   Channel& keeper_;
   std::optional<Clock::time_point> deadline_;  // when the channel is closed
-  int end_signal_ = 0;                         // what set the deadline
+  int end_signal_ = 0;                         // what set the deadline; 0: the time limit
   bool gave_up_ = false;                       // the deadline passed
 };
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "ctl/command_line.h"
+#include "ctl/completion.h"
 #include "ctl/context.h"
 #include "ctl/output.h"
 
@@ -31,14 +32,16 @@ struct Verb {
   void (*add)(CLI::App&, emud::ctl::Context&);
 };
 
-constexpr std::array<Verb, 8> verbs{{{"run", emud::ctl::add_run},
-                                     {"build", emud::ctl::add_build},
-                                     {"register", emud::ctl::add_register},
-                                     {"unregister", emud::ctl::add_unregister},
-                                     {"lease", emud::ctl::add_lease},
-                                     {"status", emud::ctl::add_status},
-                                     {"probe", emud::ctl::add_probe},
-                                     {"emulator", emud::ctl::add_emulator}}};
+constexpr std::array<Verb, 10> verbs{{{"run", emud::ctl::add_run},
+                                      {"build", emud::ctl::add_build},
+                                      {"register", emud::ctl::add_register},
+                                      {"unregister", emud::ctl::add_unregister},
+                                      {"lease", emud::ctl::add_lease},
+                                      {"status", emud::ctl::add_status},
+                                      {"probe", emud::ctl::add_probe},
+                                      {"monitor", emud::ctl::add_monitor},
+                                      {"doctor", emud::ctl::add_doctor},
+                                      {"emulator", emud::ctl::add_emulator}}};
 
 // Where the first word is a verb, the others are left out: declaring them costs more than running
 // most of them.
@@ -75,8 +78,11 @@ int unknown_verb(const std::string& word) {
 int main(int argc, char** argv) {
   reserve_standard_descriptors();
   emud::ctl::Context context;
+  context.version = EMUD_VERSION;
   CLI::App app{"Run and build for other CPU architectures", "emuctl"};
   declare(app, context, argc > 1 ? argv[1] : "");
+  if (argc > 1 && argv[1] == std::string_view{"__complete"})
+    return emud::ctl::print_completions(app, std::vector<std::string>(argv + 2, argv + argc));
   auto line = emud::ctl::split_command_line(app, std::vector<std::string>(argv + 1, argv + argc));
   context.command = std::move(line.command);
   try {

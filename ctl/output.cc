@@ -29,6 +29,11 @@ void message(std::string_view text) {
   write_message(fmt::format("emuctl: {}\n", text));
 }
 
+void tell_notes(const std::optional<std::vector<std::string>>& notes) {
+  if (!notes) return;
+  for (const auto& note : *notes) message(fmt::format("note: {}", note));
+}
+
 Result<> print(std::string_view text) {
   return write_all(STDOUT_FILENO, "standard output", text);
 }

@@ -1,6 +1,7 @@
 // What emuctl prints: results on stdout, messages on stderr, colour only on a terminal.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,9 @@ void report(const Error& error);
 
 // "emuctl: <text>" on stderr.
 void message(std::string_view text);
+
+// The notes of an answer, each as a message "note: <text>".
+void tell_notes(const std::optional<std::vector<std::string>>& notes);
 
 // Writes a result to stdout.
 [[nodiscard]] Result<> print(std::string_view text);

@@ -10,12 +10,14 @@
 
 #include "base/paths.h"
 #include "emulator/acquire.h"
+#include "emulator/catalog_fetch.h"
 #include "emulator/wanted.h"
 #include "sandbox/descendants.h"
 #include "sandbox/keeper.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/native.h"
 #include "sandbox/proofs.h"
+#include "wire/emulators.h"
 #include "wire/errors.h"
 
 namespace emud::ctl {
@@ -51,6 +53,17 @@ Result<Command> command_of(const RunRequest& request) {
   return command;
 }
 
+// No cgroup here: all but the seconds are limits of each process.
+LeaseLimits limits_of(const wire::Limits& wanted) {
+  const auto number = [](const std::optional<std::int64_t>& value) {
+    return static_cast<std::uint64_t>(value.value_or(0));
+  };
+  return {.processes = number(wanted.processes),
+          .memory = number(wanted.memory),
+          .cpu_weight = number(wanted.cpu_weight),
+          .seconds = number(wanted.seconds)};
+}
+
 // A PID namespace ends everything with its first process. Where the store is the machine's, its
 // garbage-collector roots are named by pid and other builds share it: there processes are followed
 // instead.
@@ -73,28 +86,60 @@ Result<Architectures> resolve(const Store& store, const std::vector<std::string>
   return result;
 }
 
+// What the user of an emulator should know.
+void add_notes(std::vector<std::string>& notes, const Acquired& emulator,
+               const Architecture& architecture, const Catalog& catalog) {
+  const std::string& version = emulator.manifest.version;
+  for (const CatalogNote* note : catalog.notes_for(architecture, version)) {
+    notes.push_back(describe(*note, architecture.name, version));
+  }
+  if (!emulator.note.empty()) notes.push_back(emulator.note);
+}
+
+// A plan, and what its user should know.
+struct Planned {
+  KeeperPlan plan;
+  std::vector<std::string> notes;
+};
+
 struct Engine {
   const RunRequest& request;
   const ProgressHandler& progress;
   Paths paths;
   Store store;
+  Catalog catalog;
   Proofs proofs;
   Architectures architectures;
 
-  [[nodiscard]] Result<KeeperPlan> plan(KeeperMode mode) const;
+  [[nodiscard]] Result<Planned> plan(KeeperMode mode) const;
   [[nodiscard]] Result<RunSession> start(KeeperMode mode) const;
   [[nodiscard]] Result<> follow(Channel report, const Child& keeper, const KeeperPlan& plan) const;
 };
 
-Result<KeeperPlan> Engine::plan(KeeperMode mode) const {
-  KeeperPlan plan;
+Result<Planned> Engine::plan(KeeperMode mode) const {
+  Planned planned;
+  KeeperPlan& plan = planned.plan;
   plan.lease = fmt::format("rootless-{}", ::getpid());
   plan.mode = mode;
   plan.identity = own_identity(request.call);
   EMUD_ASSIGN(plan.command, command_of(request));
-  for (const Architecture* architecture : architectures.foreign) {
-    EMUD_ASSIGN(VerifiedEmulator emulator,
-                acquire_emulator(store, *architecture, request.call.emulator.value_or("")));
+  plan.limits = limits_of(request.call.limits.value_or(wire::Limits{}));
+  Acquisition acquisition{
+      .store = store,
+      .catalog = catalog,
+      .wish = {.version = request.call.emulator.value_or(""), .configured = {}}};
+  if (request.call.fetch.value_or(true)) {
+    FetchOptions fetching = own_fetch_options();
+    acquisition.fetch = package_fetcher(store, fetching);
+    fetching.is_optional = true;
+    acquisition.fetch_better = package_fetcher(store, std::move(fetching));
+  }
+  acquisition.progress = [&](const InstallProgress& step) { progress(wire::as_message(step)); };
+  EMUD_ASSIGN(const auto emulators, acquire_emulators(acquisition, architectures.foreign));
+  for (std::size_t i = 0; i < emulators.size(); ++i) {
+    const Architecture* architecture = architectures.foreign[i];
+    add_notes(planned.notes, emulators[i], *architecture, catalog);
+    EMUD_ASSIGN(VerifiedEmulator emulator, store.get(emulators[i].manifest.digest));
     const bool proven = !request.call.fresh.value_or(false) &&
                         proofs.has(architecture->name, emulator.manifest().digest, "rootless");
     plan.handlers.push_back({architecture, std::move(emulator), proven});
@@ -106,11 +151,12 @@ Result<KeeperPlan> Engine::plan(KeeperMode mode) const {
                         own ? NixSetup::caller_store : NixSetup::own_store, systems,
                         paths.nix_store());
   }
-  return plan;
+  return planned;
 }
 
 Result<RunSession> Engine::start(KeeperMode mode) const {
-  EMUD_ASSIGN(KeeperPlan made, plan(mode));
+  EMUD_ASSIGN(Planned planned, plan(mode));
+  KeeperPlan& made = planned.plan;
   EMUD_ASSIGN(SocketPair report, make_socket_pair());
   EMUD_ASSIGN(SocketPair channel, make_socket_pair());
   std::optional<std::vector<pid_t>> other_children;
@@ -134,6 +180,7 @@ Result<RunSession> Engine::start(KeeperMode mode) const {
   session.scope = "private";
   session.architectures = names_of(architectures.foreign);
   session.native = architectures.native;
+  session.notes = std::move(planned.notes);
   session.keeper.emplace(std::move(channel.first));
   session.keeper_process = std::move(keeper);
   session.other_children = std::move(other_children);
@@ -175,18 +222,35 @@ bool is_hidden_proc(const Error& error) {
   return error.action == "mount" && error.object == "/proc";
 }
 
+// Says where the store would be, where that cannot be made.
+Error with_store_hint(Error error, const Paths& paths) {
+  if (error.hint.empty() &&
+      (error.code == Errc::permission_denied || error.code == Errc::read_only)) {
+    error.hint = fmt::format(
+        "Rootless, emud keeps its store in {}: set HOME or XDG_DATA_HOME to a directory that you "
+        "may "
+        "write",
+        paths.state);
+  }
+  return error;
+}
+
 }  // namespace
 
 Result<RunSession> start_rootless(const RunRequest& request, const ProgressHandler& progress) {
   EMUD_ASSIGN(const Paths paths, Paths::user());
-  Engine engine{request, progress, paths, Store{paths}, Proofs{paths.proofs()}, {}};
+  EMUD_ASSIGN(Catalog catalog, Catalog::load(paths));
+  Engine engine{request, progress, paths, Store{paths}, std::move(catalog), Proofs{paths.proofs()},
+                {}};
   EMUD_ASSIGN(engine.architectures, resolve(engine.store, request.call.architectures));
   const KeeperMode mode = mode_for(request.call.nix.value_or(false));
   auto session = engine.start(mode);
-  if (session || mode != KeeperMode::private_rootless || !is_hidden_proc(session.error()))
-    return session;
-  return engine.start(
-      KeeperMode::private_rootless_without_pid);  // in a container that hides parts of /proc
+  if (!session && mode == KeeperMode::private_rootless && is_hidden_proc(session.error())) {
+    // In a container that hides parts of /proc.
+    session = engine.start(KeeperMode::private_rootless_without_pid);
+  }
+  if (!session) return std::unexpected(with_store_hint(std::move(session).error(), paths));
+  return session;
 }
 
 }  // namespace emud::ctl

@@ -11,19 +11,24 @@
 #include "ctl/events.h"
 #include "ctl/keeper_session.h"
 #include "ctl/output.h"
+#include "ctl/reconnection.h"
 #include "ctl/terminal.h"
 #include "wire/errors.h"
 
 namespace emud::ctl {
 namespace {
 
+constexpr int qemu_failed = 255;  // linux-user's status for a program that it cannot load
+
 Result<RunIntent> intent_of(const RunOptions& options, std::vector<std::string> command) {
   RunIntent intent;
   EMUD_ASSIGN(intent.architectures, architecture_names(options.architectures));
   intent.scope = options.scope;
   intent.emulator = options.emulator;
+  intent.no_fetch = options.no_fetch;
   intent.command = std::move(command);
   if (options.nix || options.no_nix) intent.nix = options.nix;
+  intent.limits = options.limits;
   return intent;
 }
 
@@ -54,9 +59,8 @@ class HostLease {
   [[nodiscard]] bool is_held() const { return !id_.empty(); }
   // Release answers when nothing of the lease is left. Whatever goes wrong with it is emud's to
   // tell: the command has ended, and its status counts.
-  void wait_until_gone(Client& client) const {
-    if (is_held())
-      (void)ask<wire::Nothing>(client, "io.emud.Manager.Release", wire::ReleaseCall{id_});
+  void wait_until_gone(Client& client, const std::string& path) const {
+    if (is_held()) (void)release_lease(client, path, id_);
   }
 
  private:
@@ -65,11 +69,21 @@ class HostLease {
 
 void tell(const RunSession& session, Verbosity verbosity) {
   if (verbosity == Verbosity::quiet) return;
-  for (const auto& note : session.notes) message(fmt::format("note: {}", note));
+  tell_notes(session.notes);
   if (verbosity == Verbosity::verbose) {
     message(fmt::format("lease {} is ready: scope {}, handlers for {}, native {}", session.lease,
                         session.scope, listed(session.architectures), listed(session.native)));
   }
+}
+
+// QEMU says that it cannot open the linker, but not what to do about it.
+void explain_missing_linker(const std::string& linker) {
+  report(
+      fail(Errc::not_found, "find the program's dynamic linker", linker,
+           "it is not on this machine",
+           "Install the C library of that architecture, or set QEMU_LD_PREFIX to a directory that "
+           "holds it (such as /usr/aarch64-linux-gnu), or link the program statically")
+          .error());
 }
 
 Result<int> run(const Context& context, const RunOptions& options, std::vector<std::string> command,
@@ -90,21 +104,32 @@ Result<int> run(const Context& context, const RunOptions& options, std::vector<s
     display.show(step);
     events.progress(step);
   };
+  const std::string missing_linker = std::move(request.missing_linker);
   EMUD_ASSIGN(RunSession session, start(client, std::move(request), progress));
   const HostLease host{session};
   if (!host.is_held()) client.reset();  // a private lease hangs on the keeper's channel alone
   display.clear();
   tell(session, options.verbosity());
-  events.lease(session);
+  events.lease({.lease = session.lease,
+                .scope = session.scope,
+                .architectures = session.architectures,
+                .native = session.native,
+                .notes = session.notes});
 
-  const auto on_reply = [&](const wire::WaitReply& reply) { events.waited(reply); };
+  const auto on_reply = [&](const wire::WaitReply& reply) {
+    events.waited(reply);
+    if (!options.quiet) tell_notes(reply.notes);
+  };
   KeeperSession keeper{std::move(session),
                        {.shares_terminal = shares_terminal,
                         .terminal = terminal ? &*terminal : nullptr,
                         .grace = end_grace,
                         .on_reply = on_reply}};
   auto status = keeper.run();
-  if (client) host.wait_until_gone(*client);
+  if (client) host.wait_until_gone(*client, endpoint(context).path);
+  if (status && *status == qemu_failed && !missing_linker.empty() && !options.quiet) {
+    explain_missing_linker(missing_linker);
+  }
   return status;
 }
 
@@ -112,15 +137,12 @@ Result<int> run(const Context& context, const RunOptions& options, std::vector<s
 
 int run_command(const Context& context, const RunOptions& options,
                 std::vector<std::string> command) {
-  EventStream events;
-  if (options.json_events) {
-    auto opened = EventStream::open(*options.json_events);
-    if (!opened) {
-      report(opened.error());
-      return wire::run_exit_status(opened.error());
-    }
-    events = *opened;
+  auto opened = EventStream::open(options.json_events);
+  if (!opened) {
+    report(opened.error());
+    return wire::run_exit_status(opened.error());
   }
+  EventStream events = *std::move(opened);
   const auto status = run(context, options, std::move(command), events);
   if (!status) {
     report(status.error());

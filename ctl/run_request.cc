@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "arch/elf.h"
+#include "arch/program.h"
 #include "base/file.h"
 
 namespace emud::ctl {
@@ -103,18 +103,18 @@ bool is_nix_command(std::string_view program) {
   return name.starts_with("nix-") || std::ranges::find(names, name) != names.end();
 }
 
-std::string foreign_architecture_of(const std::string& program) {
-  const std::string path = found_in_path(program);
-  // O_NONBLOCK: the file may be anything, a FIFO too.
-  const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-  if (!file) return {};
-  std::array<std::byte, 64> bytes{};
-  const ssize_t count = ::pread(file.get(), bytes.data(), bytes.size(), 0);
-  if (count <= 0) return {};
-  const Architecture* match =
-      match_program(std::span{bytes}.first(static_cast<std::size_t>(count)));
-  if (match == nullptr || match->name == host_architecture().name) return {};
-  return std::string{match->name};
+Result<ForeignProgram> foreign_program(const std::string& name) {
+  const auto program = look_at_program(found_in_path(name));
+  if (!program || program->architecture == nullptr ||
+      program->architecture->name == host_architecture().name) {
+    return ForeignProgram{};
+  }
+  if (program->defect) return std::unexpected(explain_refusal(*program));
+  ForeignProgram found{std::string{program->architecture->name}, {}};
+  if (!program->interpreter.empty() && ::access(program->interpreter.c_str(), F_OK) != 0) {
+    found.missing_linker = program->interpreter;
+  }
+  return found;
 }
 
 Result<RunRequest> make_run_request(const RunIntent& intent, std::span<const int> excluded) {
@@ -131,14 +131,18 @@ Result<RunRequest> make_run_request(const RunIntent& intent, std::span<const int
   }
   call.umask = current_umask();
   if (intent.fresh) call.fresh = true;
+  if (intent.no_fetch) call.fetch = false;
+  const wire::Limits& limits = intent.limits;
+  if (limits.processes || limits.memory || limits.cpu_weight || limits.seconds)
+    call.limits = limits;
   if (!intent.command.empty()) {
     const std::string& program = intent.command.front();
     if (intent.nix.value_or(is_nix_command(program))) call.nix = true;
-    if (call.architectures.empty()) {
-      if (auto name = foreign_architecture_of(program); !name.empty()) {
-        call.architectures.push_back(std::move(name));
-      }
+    EMUD_ASSIGN(ForeignProgram foreign, foreign_program(program));
+    if (call.architectures.empty() && !foreign.architecture.empty()) {
+      call.architectures.push_back(std::move(foreign.architecture));
     }
+    request.missing_linker = std::move(foreign.missing_linker);
   }
   return request;
 }

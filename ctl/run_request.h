@@ -13,7 +13,8 @@ namespace emud::ctl {
 
 struct RunRequest {
   wire::RunCall call;
-  std::vector<UniqueFd> fds;  // what call.working_directory and call.descriptors count
+  std::vector<UniqueFd> fds;   // what call.working_directory and call.descriptors count
+  std::string missing_linker;  // of the command, where it is a foreign program: see ForeignProgram
 };
 
 inline constexpr std::size_t max_passed_descriptors = 250;
@@ -26,13 +27,15 @@ struct RunIntent {
   std::vector<std::string> command;  // empty: bring up and probe only
   std::optional<bool> nix;           // none: by the command's name
   bool fresh = false;
+  bool no_fetch = false;
+  wire::Limits limits;
 };
 
 // The request of this process: copies of every descriptor that is not close-on-exec (those of ours
 // all are; `excluded` stays behind), the working directory, the umask, the environment. Without
-// architectures in the intent: the one of the command where that is an ELF file of another CPU,
-// else none (all installed ones). limit_exceeded for more than max_passed_descriptors, an error
-// naming the working directory if it cannot be opened.
+// architectures in the intent: the one of the command where that is a program of another CPU, else
+// none (all installed ones). limit_exceeded for more than max_passed_descriptors, an error naming
+// the working directory if it cannot be opened, foreign_program()'s.
 [[nodiscard]] Result<RunRequest> make_run_request(const RunIntent& intent,
                                                   std::span<const int> excluded = {});
 
@@ -40,9 +43,15 @@ struct RunIntent {
 // nixos-generate, nixos-install, nixos-generators.
 [[nodiscard]] bool is_nix_command(std::string_view program);
 
-// The architecture of the program that `program` names (looked up in PATH as execvp(3) does), where
-// it is an ELF file for another CPU than this machine's; empty for all else, also for what cannot
-// be read.
-[[nodiscard]] std::string foreign_architecture_of(const std::string& program);
+// What is known of a command that is a program for another CPU than this machine's.
+struct ForeignProgram {
+  std::string architecture;    // canonical name; empty: it is none, or cannot be read
+  std::string missing_linker;  // the dynamic linker it asks for, where that is not on this machine
+};
+
+// The program that `name` stands for, looked up in PATH as execvp(3) does and followed through its
+// #! lines. command_not_executable for one that is foreign by its first bytes, but no whole ELF
+// executable: the kernel would hand it to the emulator, which ends without a word.
+[[nodiscard]] Result<ForeignProgram> foreign_program(const std::string& name);
 
 }  // namespace emud::ctl

@@ -12,7 +12,8 @@ namespace emud::ctl {
 
 // While it lives, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT and SIGTSTP
 // are read with next() instead of acting on the process, and SIGPIPE is blocked. Those that were
-// ignored at the start (nohup(1), a shell's background job) stay ignored. One at a time.
+// ignored at the start (nohup(1), a shell's background job) stay ignored. Of two, the inner one
+// reads them.
 class SignalSource {
  public:
   [[nodiscard]] static Result<SignalSource> open();

@@ -3,19 +3,30 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <ctime>
 
 #include "ctl/output.h"
+#include "emulator/digest.h"
 
 namespace emud::ctl {
 namespace {
-
-constexpr std::size_t short_digest = 12;
 
 std::string age(std::int64_t seconds) {
   seconds = std::max<std::int64_t>(seconds, 0);
   if (seconds < 120) return fmt::format("{} s", seconds);
   if (seconds < 7200) return fmt::format("{} min", seconds / 60);
   return fmt::format("{} h", seconds / 3600);
+}
+
+std::string cpu_time(std::optional<std::int64_t> microseconds) {
+  return microseconds ? fmt::format("{:.1f} s", static_cast<double>(*microseconds) / 1e6) : "-";
+}
+
+std::string memory(std::optional<std::int64_t> bytes) {
+  if (!bytes) return "-";
+  constexpr double mebibyte = 1 << 20;
+  return fmt::format("{:.0f} MiB", static_cast<double>(*bytes) / mebibyte);
 }
 
 std::string scope_line(std::string_view name, bool available,
@@ -35,6 +46,9 @@ std::string handlers(const std::vector<wire::Handler>& handlers) {
   for (const auto& handler : handlers) {
     std::string holders = fmt::format("{} lease{}", handler.leases, handler.leases == 1 ? "" : "s");
     if (handler.pinned) holders += handler.persistent ? ", a persistent pin" : ", a pin";
+    if (handler.state == "lingering") holders = "nobody; it lingers";
+    if (handler.reason) holders += fmt::format(" (lost: {})", *handler.reason);
+    if (handler.healed > 0) holders += fmt::format(" (put back {} times)", handler.healed);
     rows.push_back({handler.architecture, handler.name, handler.version, handler.flags, holders});
   }
   return table(rows);
@@ -42,21 +56,22 @@ std::string handlers(const std::vector<wire::Handler>& handlers) {
 
 std::string foreign(const std::vector<wire::ForeignHandler>& handlers) {
   std::vector<std::vector<std::string>> rows{
-      {"NAME", "ARCHITECTURE", "FLAGS", "STATE", "INTERPRETER"}};
+      {"NAME", "ARCHITECTURE", "FLAGS", "STATE", "INTERPRETER", "NOTE"}};
   for (const auto& handler : handlers) {
     rows.push_back({handler.name, handler.architecture.value_or("-"), handler.flags,
-                    handler.enabled ? "enabled" : "disabled", handler.interpreter});
+                    handler.enabled ? "enabled" : "disabled", handler.interpreter,
+                    handler.note.value_or("")});
   }
   return table(rows);
 }
 
 std::string leases(const std::vector<wire::LeaseInfo>& leases, std::int64_t now) {
-  std::vector<std::vector<std::string>> rows{
-      {"LEASE", "SCOPE", "STATE", "UID", "PID", "AGE", "ARCHITECTURES", "PURPOSE"}};
+  std::vector<std::vector<std::string>> rows{{"LEASE", "SCOPE", "STATE", "USER", "PID", "AGE",
+                                              "CPU", "MEMORY", "ARCHITECTURES", "PURPOSE"}};
   for (const auto& lease : leases) {
-    rows.push_back({lease.id, lease.scope, lease.state, std::to_string(lease.uid),
-                    std::to_string(lease.pid), age(now - lease.started),
-                    listed(lease.architectures), lease.purpose});
+    rows.push_back({lease.id, lease.scope, lease.state, lease.user, std::to_string(lease.pid),
+                    age(now - lease.started), cpu_time(lease.cpu_time), memory(lease.memory),
+                    listed(lease.architectures), lease.purpose.value_or("-")});
   }
   return table(rows);
 }
@@ -72,6 +87,19 @@ std::string emulators_text(const std::vector<wire::Emulator>& emulators) {
                     emulator.digest.substr(0, short_digest), emulator.installed, emulator.source});
   }
   return table(rows);
+}
+
+std::string event_text(const wire::Event& event, bool colour) {
+  const auto seconds = static_cast<std::time_t>(event.time / 1'000'000);
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  std::array<char, 32> time{};
+  std::strftime(time.data(), time.size(), "%Y-%m-%d %H:%M:%S", &local);
+  const bool is_trouble =
+      event.kind == "fault" || event.kind == "handler_lost" || event.kind == "events_lost";
+  return fmt::format("{}.{:03}  {:<18}  {}\n", time.data(), event.time / 1000 % 1000,
+                     coloured(event.kind, is_trouble ? Colour::yellow : Colour::none, colour),
+                     event.text);
 }
 
 std::string status_text(const wire::GetStatusReply& status, std::int64_t now, bool colour) {

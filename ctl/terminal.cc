@@ -66,14 +66,21 @@ Result<Terminal> Terminal::open() {
   EMUD_ASSIGN(UniqueFd own, open_own_terminal());
   EMUD_ASSIGN(SocketPair pair, open_pseudo_terminal());
   UniqueFd news;
+  TerminalGuard guard;
   if (own) {
     termios modes{};
     winsize size{};
-    if (::tcgetattr(own.get(), &modes) == 0) ::tcsetattr(pair.second.get(), TCSANOW, &modes);
+    if (::tcgetattr(own.get(), &modes) == 0) {
+      ::tcsetattr(pair.second.get(), TCSANOW, &modes);
+      // Where no process can be had for it, the command runs all the same.
+      if (auto started = TerminalGuard::start(own.get(), modes)) guard = *std::move(started);
+    }
     if (::ioctl(own.get(), TIOCGWINSZ, &size) == 0) ::ioctl(pair.first.get(), TIOCSWINSZ, &size);
     EMUD_ASSIGN(news, watch_input(own.get()));
   }
-  return Terminal{std::move(pair.first), std::move(pair.second), std::move(own), std::move(news)};
+  Terminal terminal{std::move(pair.first), std::move(pair.second), std::move(own), std::move(news)};
+  terminal.guard_ = std::move(guard);
+  return terminal;
 }
 
 Terminal::Terminal(UniqueFd master, UniqueFd slave, UniqueFd own, UniqueFd input_news)

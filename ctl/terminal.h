@@ -12,6 +12,7 @@
 #include "base/unique_fd.h"
 #include "ctl/relay.h"
 #include "ctl/run_request.h"
+#include "ctl/terminal_guard.h"
 
 namespace emud::ctl {
 
@@ -22,7 +23,7 @@ class Terminal {
   [[nodiscard]] static Result<Terminal> open();
   Terminal(Terminal&&) = default;
   Terminal& operator=(Terminal&&) = delete;
-  ~Terminal();  // the caller's terminal is as it was
+  ~Terminal();  // the caller's terminal is as it was; after a SIGKILL its guard sees to that
 
   // Puts the pseudo-terminal in the place of every descriptor that is the caller's terminal (of
   // stdin, stdout and stderr if stdin is none), and makes it the command's controlling terminal.
@@ -54,6 +55,7 @@ class Terminal {
   UniqueFd slave_;       // held so that the master never hangs up before drain()
   UniqueFd own_;         // the caller's terminal; none if stdin is no terminal
   UniqueFd input_news_;  // epoll: new input came while in the background
+  TerminalGuard guard_;
   Relay input_;
   Relay output_;
   termios cooked_{};

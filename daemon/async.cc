@@ -1,19 +1,89 @@
 #include "daemon/async.h"
 
 #include <poll.h>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "base/log.h"
 
 namespace emud {
+namespace {
+
+constexpr std::chrono::milliseconds pause_between_looks{20};
+
+bool is_ready(int fd, short events) {
+  pollfd entry{.fd = fd, .events = events, .revents = 0};
+  return ::poll(&entry, 1, 0) != 0;
+}
+
+void log_unexpected(const std::exception_ptr& thrown) {
+  if (!thrown) return;
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const boost::system::system_error& error) {
+    if (error.code() != asio::error::operation_aborted) log(Level::error, error.what());
+  } catch (const std::exception& error) {
+    log(Level::error, error.what());
+  }
+}
+
+}  // namespace
+
+FdWaiter::FdWaiter(const asio::any_io_executor& executor, int fd) : descriptor_(executor), fd_(fd) {
+  boost::system::error_code refused;
+  descriptor_.assign(fd, refused);
+}
+
+void FdWaiter::stop_watching() {
+  if (descriptor_.is_open()) descriptor_.release();
+}
+
+void FdWaiter::cancel() {
+  is_cancelled_ = true;
+  stop_watching();
+}
+
+Task<void> FdWaiter::wait(asio::posix::descriptor_base::wait_type what, short events) {
+  while (!descriptor_.is_open()) {
+    if (is_cancelled_) throw boost::system::system_error(asio::error::operation_aborted);
+    if (is_ready(fd_, events)) co_return;
+    asio::steady_timer pause{co_await asio::this_coro::executor, pause_between_looks};
+    co_await pause.async_wait(asio::use_awaitable);
+    boost::system::error_code refused;
+    if (!descriptor_.is_open()) descriptor_.assign(fd_, refused);
+  }
+  co_await descriptor_.async_wait(what, asio::use_awaitable);
+}
 
 Task<void> FdWaiter::readable() {
-  co_await descriptor_.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
+  return wait(asio::posix::descriptor_base::wait_read, POLLIN);
 }
 
 Task<void> FdWaiter::writable() {
-  co_await descriptor_.async_wait(asio::posix::descriptor_base::wait_write, asio::use_awaitable);
+  return wait(asio::posix::descriptor_base::wait_write, POLLOUT);
+}
+
+Task<void> FdWaiter::exceptional() {
+  return wait(asio::posix::descriptor_base::wait_error, POLLPRI);
+}
+
+Task<bool> readable_before(int fd, std::chrono::steady_clock::time_point deadline) {
+  using asio::experimental::awaitable_operators::operator||;
+  if (is_ready(fd, POLLIN)) co_return true;
+  const auto executor = co_await asio::this_coro::executor;
+  FdWaiter waiter{executor, fd};
+  asio::steady_timer timer{executor, deadline};
+  co_await (waiter.readable() || timer.async_wait(asio::use_awaitable));
+  co_return is_ready(fd, POLLIN);
+}
+
+void spawn(const asio::any_io_executor& executor, Task<void> task) {
+  asio::co_spawn(executor, std::move(task), log_unexpected);
 }
 
 Task<Result<Frame>> AsyncChannel::receive() {
@@ -49,6 +119,29 @@ Task<ExitStatus> wait_for(Child& child) {
     co_await ended.readable();  // pidfd_open(2): readable once the process has ended
   }
   co_return child.wait().value_or(ExitStatus{});
+}
+
+Task<void> AsyncEvent::wait() {
+  boost::system::error_code cancelled;
+  co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+}
+
+Task<void> AsyncEvent::wait_until(asio::steady_timer::time_point deadline) {
+  using asio::experimental::awaitable_operators::operator||;
+  asio::steady_timer timer{timer_.get_executor(), deadline};
+  co_await (wait() || timer.async_wait(asio::use_awaitable));
+}
+
+void Posted::post(Task<void> task) {
+  ++running_;
+  asio::co_spawn(executor_, std::move(task), [this](const std::exception_ptr& thrown) {
+    log_unexpected(thrown);
+    if (--running_ == 0) drained_.notify();
+  });
+}
+
+Task<void> Posted::drain() {
+  while (running_ > 0) co_await drained_.wait();
 }
 
 Task<AsyncMutex::Guard> AsyncMutex::lock() {

@@ -30,7 +30,7 @@ class Connections {
 
  private:
   std::set<int> sockets_;
-  asio::steady_timer ended_;  // cancelled when the last session has ended
+  AsyncEvent ended_;  // notified when the last session has ended
 };
 
 }  // namespace emud

@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "daemon/peer.h"
-#include "sandbox/namespaces.h"
 
 namespace emud {
 
@@ -28,37 +27,29 @@ Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan 
   started.lease = plan.lease = lease.record.id;
   started.scope = lease.record.scope;
   plan.directory = lease.directory;
+  plan.grace = services.options.kill_after();
   for (const auto& handler : plan.handlers) {
     started.digests.emplace(handler.architecture->name, handler.emulator.manifest().digest);
   }
   if (!lease.record.cgroup.empty()) {
     EMUD_ASSIGN(plan.cgroup, Cgroup::create(lease.record.cgroup));
+    EMUD_ASSIGN(plan.limits, limit_cgroup(*plan.cgroup, plan.limits));
   }
   EMUD_ASSIGN(SocketPair report, make_socket_pair());
   EMUD_ASSIGN(SocketPair channel, make_socket_pair());
-  EMUD_ASSIGN(started.child, clone_child({.flags = keeper_clone_flags(plan.mode), .cgroup = -1}));
-  if (!started.child) {
+  EMUD_ASSIGN(lease.keeper, clone_child({.flags = keeper_clone_flags(plan.mode), .cgroup = -1}));
+  if (!lease.keeper) {
     plan.report = std::move(report.second);
     plan.channel = std::move(channel.second);
     run_keeper(std::move(plan));
   }
-  lease.record.keeper = started.child.pid();
-  lease.record.keeper_start = process_start_time(started.child.pid());
-  EMUD_ASSIGN(lease.keeper_pidfd, started.child.duplicate_pidfd());
+  lease.record.keeper = lease.keeper.pid();
+  lease.record.keeper_start = process_start_time(lease.keeper.pid());
   EMUD_TRY(services.leases.save(lease));
   started.report =
       std::make_unique<AsyncChannel>(services.executor, Channel{std::move(report.first)});
   started.client = std::move(channel.first);
   return started;
-}
-
-Result<> map_keeper(const StartedKeeper& keeper) {
-  return map_identity(keeper.child.pid());
-}
-
-// Leases::follow ends the lease's processes when the keeper has ended.
-void end_keeper(const Lease& lease) {
-  ::syscall(SYS_pidfd_send_signal, lease.keeper_pidfd.get(), SIGKILL, nullptr, 0);
 }
 
 void set_up_nix(KeeperPlan& plan, Lease& lease,

@@ -12,7 +12,6 @@
 namespace emud {
 
 struct StartedKeeper {
-  Child child;
   std::unique_ptr<AsyncChannel> report;
   UniqueFd client;  // the client's end of the keeper's channel
   std::string lease, scope;
@@ -22,16 +21,9 @@ struct StartedKeeper {
   void remember(const Proofs& proofs, const std::string& architecture) const;
 };
 
-// Makes the lease's cgroup, clones the keeper and records its pid. The plan's report and channel
-// are made here.
+// Makes the lease's cgroup, clones the keeper, which is the lease's from then on, and records its
+// pid. The plan's report and channel are made here.
 [[nodiscard]] Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan plan);
-
-// Writes the identity map of the keeper's user namespace.
-[[nodiscard]] Result<> map_keeper(const StartedKeeper& keeper);
-
-// Ends a keeper from outside, as if its client had gone: it is killed, and what it kept goes with
-// it.
-void end_keeper(const Lease& lease);
 
 // Decides how Nix inside the lease builds, and what the user should know.
 void set_up_nix(KeeperPlan& plan, Lease& lease,

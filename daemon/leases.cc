@@ -2,20 +2,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/inotify.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <csignal>
 
 #include "base/file.h"
 #include "base/log.h"
-#include "daemon/worker.h"
+#include "daemon/handover.h"
 
 namespace emud {
 namespace {
@@ -27,35 +25,33 @@ std::string new_id() {
   return fmt::format("{:08x}", value);
 }
 
-// Killed processes leave a cgroup one by one; inotify says when cgroup.events changes
-// (cgroup-v2.rst).
-Task<void> wait_until_empty(const Cgroup& cgroup) {
-  const UniqueFd watch{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
-  if (!watch ||
-      ::inotify_add_watch(watch.get(), (cgroup.path() + "/cgroup.events").c_str(), IN_MODIFY) < 0)
-    co_return;
-  FdWaiter changed{co_await asio::this_coro::executor, watch.get()};
-  for (;;) {
-    const auto populated = cgroup.populated();
-    if (!populated || !*populated) co_return;
-    co_await changed.readable();
-    char events[1024];
-    while (::read(watch.get(), events, sizeof events) > 0) {
-    }
-  }
+constexpr std::chrono::seconds keeper_patience{3};  // beyond kill-after
+
+void send_signal(int pidfd, int number) {
+  ::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0);
+}
+
+// FNV-1a, 32 bits: a short name for a path.
+std::uint32_t fnv1a(std::string_view text) {
+  std::uint32_t hash = 2166136261U;
+  for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 16777619U;
+  return hash;
 }
 
 }  // namespace
 
-Leases::Leases(const asio::any_io_executor& executor, const Options& options, Orphans& orphans)
+Leases::Leases(const asio::any_io_executor& executor, const Options& options, Orphans& orphans,
+               Events& events, Activity& activity)
     : executor_(executor),
       options_(options),
       orphans_(orphans),
-      drained_(
-          std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max())) {
+      events_(events),
+      activity_(activity),
+      endings_(executor) {
   const auto own = own_cgroup();
   if (own && ::access(own->c_str(), W_OK) == 0) {
-    cgroup_base_ = *own;
+    // Several emuds may share a cgroup: each knows its own by its runtime directory.
+    cgroup_prefix_ = fmt::format("{}/emud-lease-{:08x}-", *own, fnv1a(options_.paths.runtime));
   } else {
     log(Level::notice,
         "no cgroup v2 can be written here: leases are ended by following their processes");
@@ -65,29 +61,38 @@ Leases::Leases(const asio::any_io_executor& executor, const Options& options, Or
 Result<std::shared_ptr<Lease>> Leases::open(LeaseRecord record) {
   constexpr std::string_view raise =
       "End some leases (`emuctl status`), or raise {} in the configuration of emud";
-  if (leases_.size() >= options_.max_leases) {
+  const auto own = static_cast<std::size_t>(std::ranges::count_if(
+      leases_, [&](const auto& entry) { return entry.second->record.payer == record.payer; }));
+  // A user's first lease is always granted: the others cannot keep him out.
+  if (own > 0 && leases_.size() >= options_.max_leases) {
     return fail(Errc::limit_exceeded, "open", "a lease",
                 fmt::format("{} leases are open", leases_.size()),
                 fmt::format(raise, "max-leases"));
   }
-  const auto own = static_cast<std::size_t>(std::ranges::count_if(
-      leases_, [&](const auto& entry) { return entry.second->record.uid == record.uid; }));
   if (own >= options_.max_leases_per_user) {
     return fail(Errc::limit_exceeded, "open", "a lease",
-                fmt::format("user {} has {} leases open", record.uid, own),
+                fmt::format("user {} has {} leases open", record.payer, own),
                 fmt::format(raise, "max-leases-per-user"));
   }
   do {
     record.id = new_id();
   } while (leases_.contains(record.id));
-  auto lease = std::make_shared<Lease>();
+  auto lease = std::make_shared<Lease>(executor_);
   lease->record = std::move(record);
-  if (!cgroup_base_.empty())
-    lease->record.cgroup = fmt::format("{}/emud-lease-{}", cgroup_base_, lease->record.id);
+  if (!cgroup_prefix_.empty()) lease->record.cgroup = cgroup_prefix_ + lease->record.id;
   lease->directory = options_.paths.lease(lease->record.id);
-  EMUD_TRY(make_directories(lease->directory, 0755));
-  EMUD_TRY(save(*lease));
+  const auto recorded = [&]() -> Result<> {
+    EMUD_TRY(make_directories(lease->directory, 0755));
+    return save(*lease);
+  }();
+  if (!recorded) {
+    [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, lease->directory);
+    return std::unexpected(recorded.error());
+  }
   leases_.emplace(lease->record.id, lease);
+  events_.publish(lease_event(event_kind::lease_opened, lease->record,
+                              fmt::format("{} opens", name_of(lease->record))));
+  activity_.changed();
   return lease;
 }
 
@@ -97,94 +102,101 @@ Result<> Leases::save(const Lease& lease) const {
                       Durability::until_reboot);
 }
 
-void Leases::attach_keeper(std::shared_ptr<Lease> lease, Child keeper) {
-  asio::co_spawn(executor_, follow(std::move(lease), std::move(keeper)), asio::detached);
-}
-
-Task<void> Leases::follow(std::shared_ptr<Lease> lease, Child keeper) {
-  const ExitStatus status = co_await wait_for(keeper);
-  if (status.signal != 0) {
-    log(Level::warning, fmt::format("the keeper of lease {} was killed by signal {}",
-                                    lease->record.id, status.signal));
-  }
-  co_await end(std::move(lease));
-}
-
-Task<void> Leases::follow_adopted(std::shared_ptr<Lease> lease) {
-  FdWaiter ended{executor_, lease->keeper_pidfd.get()};
-  co_await ended.readable();
-  co_await end(lease);
-}
-
-bool Leases::adopt(LeaseRecord record, std::vector<HostHold> holds) {
-  const long fd = ::syscall(SYS_pidfd_open, record.keeper, 0);
-  UniqueFd pidfd{static_cast<int>(fd)};
-  // The descriptor holds the process; only then is its start time compared.
-  if (!pidfd || process_start_time(record.keeper) != record.keeper_start) return false;
-  auto lease = std::make_shared<Lease>();
-  lease->directory = options_.paths.lease(record.id);
-  lease->record = std::move(record);
+void Leases::attach_keeper(std::shared_ptr<Lease> lease) {
+  if (lease->is_ending()) return;
   lease->state = LeaseState::ready;
-  lease->keeper_pidfd = std::move(pidfd);
-  lease->holds = std::move(holds);
-  leases_.emplace(lease->record.id, lease);
-  asio::co_spawn(executor_, follow_adopted(std::move(lease)), asio::detached);
-  return true;
+  tell_ready(*lease);
+  const int pidfd = lease->keeper_fd();
+  spawn(executor_, follow_process(std::move(lease), pidfd));
+  activity_.changed();
 }
 
-Task<void> Leases::end(std::shared_ptr<Lease> lease) {
-  if (lease->state == LeaseState::ending) co_return;
-  lease->state = LeaseState::ending;
-  if (!lease->record.cgroup.empty()) {
-    if (const auto cgroup = Cgroup::open(lease->record.cgroup)) {
-      if (auto killed = cgroup->kill(); !killed) log(killed.error());
-      co_await wait_until_empty(*cgroup);
-      if (auto removed = cgroup->remove(); !removed) log(removed.error());
-    }
+Result<> Leases::attach_holder(const std::shared_ptr<Lease>& lease, const PeerCredentials& holder) {
+  EMUD_ASSIGN(lease->holder_pidfd, holder.pidfd.duplicate());
+  lease->record.pid_start = process_start_time(holder.pid);
+  lease->record.granted = true;
+  EMUD_TRY(save(*lease));
+  lease->state = LeaseState::ready;
+  tell_ready(*lease);
+  store_holder(lease->record.id, lease->holder_pidfd.get());
+  spawn(executor_, follow_process(lease, lease->holder_pidfd.get()));
+  return {};
+}
+
+void Leases::tell_ready(const Lease& lease) {
+  events_.publish(lease_event(event_kind::lease_ready, lease.record,
+                              fmt::format("{} is ready", name_of(lease.record))));
+}
+
+// pidfd_open(2): readable once the process has ended. The lease owns the descriptor. It is reaped
+// by do_end.
+Task<void> Leases::follow_process(std::shared_ptr<Lease> lease, int pidfd) {
+  if (lease->is_ending()) co_return;
+  lease->waiter = std::make_unique<FdWaiter>(executor_, pidfd);
+  try {
+    co_await lease->waiter->readable();
+  } catch (const boost::system::system_error&) {
+    co_return;  // cancelled: the lease ended otherwise
   }
-  if (lease->record.keeper != 0)
-    co_await orphans_.wait_until_gone();  // there are some if the keeper was killed
-  if (::access(lease->record.temporary.c_str(), F_OK) == 0) {  // the keeper was killed
-    const Work remove = [path = lease->record.temporary]() -> Result<std::string> {
-      EMUD_TRY(remove_tree(AT_FDCWD, path));
-      return std::string{};
-    };
-    if (auto removed = co_await run_worker(remove); !removed) log(removed.error());
-  }
-  if (auto removed = remove_tree(AT_FDCWD, lease->directory); !removed) log(removed.error());
-  for (auto& hold : lease->holds) co_await hold.release();
-  lease->holds.clear();
-  leases_.erase(lease->record.id);
-  log(Level::info, fmt::format("lease {} of user {} ended", lease->record.id, lease->record.uid));
-  if (const auto waiting = endings_.extract(lease->record.id)) waiting.mapped()->cancel();
+  post_end(std::move(lease));
 }
 
 void Leases::post_end(std::shared_ptr<Lease> lease) {
-  ++posted_;
-  asio::co_spawn(executor_, end(std::move(lease)), [this](const std::exception_ptr&) {
-    if (--posted_ == 0) drained_->cancel();
+  if (lease->is_ending()) return;
+  lease->state = LeaseState::ending;
+  lease->changed.notify();
+  endings_.post(do_end(std::move(lease)));
+}
+
+Task<Result<void>> Leases::end(std::shared_ptr<Lease> lease) {
+  post_end(lease);
+  return wait_ended(std::move(lease));
+}
+
+void Leases::post_end_keeper(std::shared_ptr<Lease> lease) {
+  if (lease->is_ending()) return;
+  send_signal(lease->keeper_fd(), SIGTERM);
+  spawn(executor_, insist(std::move(lease)));
+}
+
+Task<void> Leases::insist(std::shared_ptr<Lease> lease) {
+  lease->patience.expires_after(options_.kill_after() + keeper_patience);
+  boost::system::error_code ended;
+  co_await lease->patience.async_wait(asio::redirect_error(asio::use_awaitable, ended));
+  if (!ended) post_end(std::move(lease));
+}
+
+Task<void> Leases::connection_ended(std::shared_ptr<Lease> lease) {
+  if (handing_over_) co_return;
+  [[maybe_unused]] const auto ended = co_await end(std::move(lease));  // the log says it if not
+}
+
+void Leases::end_acquired() {
+  for (const auto& [id, lease] : std::map{leases_}) {
+    if (lease->is_acquired()) post_end(lease);
+  }
+}
+
+bool Leases::need_emud() const {
+  return std::ranges::any_of(leases_, [](const auto& entry) {
+    const Lease& lease = *entry.second;
+    return lease.record.scope != "private" || lease.record.keeper == 0 ||
+           lease.state != LeaseState::ready;
   });
-}
-
-Task<void> Leases::drain() {
-  boost::system::error_code ignored;
-  while (posted_ > 0)
-    co_await drained_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-}
-
-Task<void> Leases::wait_ended(std::shared_ptr<Lease> lease) {
-  if (!leases_.contains(lease->record.id)) co_return;
-  auto& timer = endings_[lease->record.id];
-  if (!timer)
-    timer = std::make_shared<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
-  const auto waited = timer;
-  boost::system::error_code ignored;
-  co_await waited->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 std::shared_ptr<Lease> Leases::find(std::string_view id) const {
   const auto found = leases_.find(id);
   return found == leases_.end() ? nullptr : found->second;
+}
+
+std::vector<std::string> Leases::users_of(std::string_view digest) const {
+  std::vector<std::string> ids;
+  for (const auto& [id, lease] : leases_) {
+    const auto& used = lease->record.emulators;
+    if (std::ranges::find(used, digest) != used.end()) ids.push_back(id);
+  }
+  return ids;
 }
 
 std::vector<wire::LeaseInfo> Leases::list() const {

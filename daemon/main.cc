@@ -1,5 +1,6 @@
 // emud: the privileged daemon. Reads its options, cleans up after an earlier one, listens, serves
 // until a signal.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -7,7 +8,6 @@
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,10 +15,13 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/journal.h"
+#include "daemon/lease_cgroups.h"
 #include "daemon/options.h"
 #include "daemon/reconcile.h"
 #include "daemon/server.h"
 #include "daemon/services.h"
+#include "daemon/watchdog.h"
 #include "sandbox/descendants.h"
 
 namespace emud {
@@ -46,33 +49,97 @@ Result<> tell_ready(const Options& options) {
   return write_all(ready.get(), fmt::format("--ready-fd {}", *options.ready_fd), "ready\n");
 }
 
-Task<void> wait_for(asio::signal_set& signals) {
-  co_await signals.async_wait(asio::use_awaitable);
+// One emud a runtime directory: a second one would take the first one's leases for stale. A lock of
+// fcntl(2), which no child inherits. The descriptor stays open until the process ends.
+Result<> lock_runtime_directory(const Paths& paths) {
+  const std::string path = paths.runtime + "/lock";
+  EMUD_ASSIGN(UniqueFd file, open_at(AT_FDCWD, path, O_RDWR | O_CREAT, 0600));
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (::fcntl(file.get(), F_SETLK, &lock) != 0) {
+    return fail(Errc::busy, "lock", path, "another emud uses this runtime directory",
+                "It cleans up by itself; for a second emud give another --runtime-dir");
+  }
+  [[maybe_unused]] const int kept = file.release();
+  return {};
 }
 
-Task<Result<void>> serve(Services& services) {
+// Until a signal asks emud to end: SIGTERM, SIGINT, or SIGUSR2, after which another emud takes
+// over.
+Task<int> wait_for(asio::signal_set& signals) {
+  co_return co_await signals.async_wait(asio::use_awaitable);
+}
+
+// Until a signal (its number) or until nobody needs emud any more (0).
+Task<int> serve_clients(Services& services, Server& server, asio::signal_set& signals,
+                        bool is_passed) {
   using asio::experimental::awaitable_operators::operator||;
-  asio::signal_set signals{services.executor, SIGTERM, SIGINT};
-  asio::co_spawn(services.executor, services.orphans.run(), asio::detached);
-  co_await reconcile(services);
-  if (services.options.reconcile_only) {
-    co_await services.host.drain();
-    co_return Result<void>{};
+  const std::chrono::seconds limit{services.options.idle_exit_seconds};
+  const std::function<bool()> needed = [&] {
+    return !is_passed || limit.count() == 0 || server.is_serving() ||
+           services.host.has_handlers() || services.leases.need_emud();
+  };
+  for (;;) {
+    const auto outcome =
+        co_await (server.run() || wait_for(signals) || services.activity.until_idle(needed, limit));
+    if (outcome.index() == 1) co_return std::get<1>(outcome);
+    // A client that was accepted at that very moment is served. One that was not is systemd's to
+    // keep for the next emud.
+    if (outcome.index() == 2 && !needed()) co_return 0;
   }
-  auto listener = make_listener(services.options);
-  if (!listener) co_return std::unexpected(listener.error());
-  if (auto told = tell_ready(services.options); !told) co_return told;
-  Server server{services, *std::move(listener)};
-  co_await (server.run() || wait_for(signals));
+}
+
+// Leaves nothing that hangs on a running emud, or all of it to the next one.
+Task<void> end_service(Services& services, bool hands_over) {
   ::sd_notify(0, "STOPPING=1");
+  if (hands_over) {
+    log(Level::notice, "host leases are left to the next emud");
+    services.leases.hand_over();
+  } else {
+    services.leases.end_acquired();
+  }
   co_await services.connections.hang_up();
   co_await services.leases.drain();
   co_await services.host.drain();
+  services.host.end_lingering();
+}
+
+Task<Result<void>> serve(Services& services) {
+  // Before anybody is told that emud is there: a signal after that must not just kill it.
+  asio::signal_set signals{services.executor, SIGTERM, SIGINT, SIGUSR2};
+  spawn(services.executor, services.orphans.run());
+  spawn(services.executor, feed_watchdog(services.executor));
+  spawn(services.executor, services.host.watch());
+  if (!services.options.reconcile_only) hand_down_controllers(services.options);
+  co_await reconcile(services);
+  renew_limits(services.leases);
+  if (services.options.reconcile_only) {
+    co_await services.host.drain();
+    take_back_controllers();
+    co_return Result<void>{};
+  }
+  auto listener = make_listener(services.options, std::move(services.passed.sockets));
+  if (!listener) co_return std::unexpected(listener.error());
+  const bool is_passed = listener->is_passed;
+  if (auto told = tell_ready(services.options); !told) co_return told;
+  services.leases.expect_holders();
+  Server server{services, std::move(listener->socket)};
+  const int signal = co_await serve_clients(services, server, signals, is_passed);
+  bool hands_over = signal == SIGUSR2;
+  if (signal == SIGTERM) hands_over = co_await is_being_restarted();
+  server.stop_listening();
+  // A socket that is not there tells clients that emud was stopped, and is not just restarting.
+  if (!is_passed && !hands_over) ::unlink(services.options.paths.socket.c_str());
+  co_await end_service(services, hands_over);
+  take_back_controllers();
   co_return Result<void>{};
 }
 
 int run(const Options& options) {
+  PassedFds passed = take_passed_fds();
   set_log_level(options.log_level);
+  use_journal();
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
   if (auto reaper = become_subreaper(); !reaper) {
@@ -83,8 +150,13 @@ int run(const Options& options) {
     log(prepared.error());
     return 1;
   }
+  if (auto locked = lock_runtime_directory(options.paths); !locked) {
+    log(locked.error());
+    return 1;
+  }
   asio::io_context loop{1};
   Services services{loop.get_executor(), options};
+  services.passed = std::move(passed);
   int status = 0;
   asio::co_spawn(loop, serve(services), [&](const std::exception_ptr& thrown, Result<void> result) {
     if (thrown) {

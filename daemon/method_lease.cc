@@ -1,10 +1,11 @@
 // io.emud.Manager.Acquire, Release, Cancel: host leases held by a connection, and ending leases.
 #include <fmt/format.h>
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
-#include <csignal>
 
 #include "daemon/call.h"
+#include "daemon/call_progress.h"
 #include "daemon/keepers.h"
 #include "daemon/request.h"
 
@@ -16,6 +17,7 @@ Result<std::shared_ptr<Lease>> find_own_lease(CallContext& context, const std::s
                                               std::string_view action) {
   auto lease = context.services.leases.find(id);
   const uid_t uid = context.caller.peer().uid;
+  if (lease) context.audit.about_lease(lease->record.id);
   if (lease && uid != 0 && lease->record.uid != uid) {
     return fail(Errc::permission_denied, action, fmt::format("lease {}", id),
                 fmt::format("it belongs to user {}", lease->record.uid),
@@ -24,39 +26,84 @@ Result<std::shared_ptr<Lease>> find_own_lease(CallContext& context, const std::s
   return lease;
 }
 
-}  // namespace
+// A keeper has been told of the client, and looks after a command.
+bool has_command(const Lease& lease) {
+  return lease.record.keeper != 0 && lease.state == LeaseState::ready;
+}
 
-Task<Result<std::string>> acquire(CallContext& context) {
+// Brings up what the lease is to hold, until somebody ends it.
+Task<Result<void>> hold_all(CallContext& context, const wire::AcquireCall& request,
+                            const std::vector<const Architecture*>& architectures, Lease& lease,
+                            std::vector<std::string>& notes) {
   Services& services = context.services;
-  const auto request = wire::from_json<wire::AcquireCall>(context.call.parameters);
-  if (!request) co_return std::unexpected(request.error());
-  const auto architectures = co_await resolve_architectures(services, request->architectures);
+  const ReportListener listener = progress_listener<wire::AcquireReply>(context);
+  auto ready = co_await services.emulators.prepare(architectures, request.emulator.value_or(""),
+                                                   request.fetch.value_or(true), listener);
+  if (!ready) co_return ready;
+  for (const Architecture* architecture : architectures) {
+    wire::AcquireReply step;
+    step.progress = wire::Progress{"bring up", std::string{architecture->name}, {}, {}};
+    co_await context.progress(wire::to_json(step));
+    auto hold = co_await services.host.hold(*architecture, request.emulator.value_or(""),
+                                            name_of(lease.record));
+    if (!hold) co_return std::unexpected(hold.error());
+    if (lease.is_ending()) co_return was_ended(lease);
+    const UsedEmulator& emulator = hold->emulator();
+    services.emulators.add_notes(notes, *architecture, emulator, request.emulator.value_or(""));
+    lease.record.emulators.push_back(emulator.digest);
+    lease.holds.push_back(*std::move(hold));
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<std::string>> acquire_new(CallContext& context, const wire::AcquireCall& request) {
+  using asio::experimental::awaitable_operators::operator||;
+  Services& services = context.services;
+  const auto architectures = co_await resolve_architectures(services, request.architectures);
   if (!architectures) co_return std::unexpected(architectures.error());
 
   LeaseRecord record;
   record.scope = "host";
   record.architectures = names_of(architectures->foreign);
   record.uid = context.caller.peer().uid;
+  record.payer = context.caller.peer().payer;
   record.pid = context.caller.peer().pid;
-  record.purpose = request->purpose.value_or("").substr(0, 200);
+  record.purpose = request.purpose.value_or("").substr(0, 200);
   record.started = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   auto opened = services.leases.open(std::move(record));
   if (!opened) co_return std::unexpected(opened.error());
   LeaseGuard lease{services.leases, *std::move(opened)};
+  context.audit.about_lease(lease->record.id);
 
-  for (const Architecture* architecture : architectures->foreign) {
-    wire::AcquireReply step;
-    step.progress = wire::Progress{"bring up", std::string{architecture->name}, {}, {}};
-    co_await context.progress(wire::to_json(step));
-    auto hold = co_await services.host.hold(*architecture, request->emulator.value_or(""));
-    if (!hold) co_return std::unexpected(hold.error());
-    lease->holds.push_back(*std::move(hold));
-  }
-  lease->state = LeaseState::ready;
+  std::vector<std::string> notes;
+  auto outcome = co_await (hold_all(context, request, architectures->foreign, *lease, notes) ||
+                           lease->begins_to_end());
+  if (lease->is_ending()) co_return was_ended(*lease);
+  if (auto& held = std::get<0>(outcome); !held) co_return std::unexpected(std::move(held).error());
   wire::AcquireReply reply;
   reply.lease = lease->record.id;
   reply.native = architectures->native;
-  context.connection.leases.emplace(reply.lease.value(), lease.release());
+  reply.notes = std::move(notes);
+  const auto granted = lease.release();
+  if (auto held = services.leases.attach_holder(granted, context.caller.peer()); !held) {
+    [[maybe_unused]] const auto ended = co_await services.leases.end(granted);
+    co_return std::unexpected(std::move(held).error());
+  }
+  context.connection.leases.emplace(reply.lease.value(), granted);
+  co_return wire::to_json(reply);
+}
+
+}  // namespace
+
+Task<Result<std::string>> acquire(CallContext& context) {
+  const auto request = wire::from_json<wire::AcquireCall>(context.call.parameters);
+  if (!request) co_return std::unexpected(request.error());
+  if (!request->resume) co_return co_await acquire_new(context, *request);
+  auto resumed = context.services.leases.resume(*request->resume, context.caller.peer());
+  if (!resumed) co_return std::unexpected(std::move(resumed).error());
+  wire::AcquireReply reply;
+  reply.lease = (*resumed)->record.id;
+  context.connection.leases.emplace(reply.lease.value(), *std::move(resumed));
   co_return wire::to_json(reply);
 }
 
@@ -66,14 +113,13 @@ Task<Result<std::string>> release(CallContext& context) {
   if (!request) co_return std::unexpected(request.error());
   const auto lease = find_own_lease(context, request->lease, "release");
   if (!lease) co_return std::unexpected(lease.error());
-  context.connection.leases.erase(request->lease);
   if (!*lease) co_return std::string{"{}"};
-  if ((*lease)->record.keeper == 0) {
-    co_await context.services.leases.end(*lease);
-  } else {
-    co_await context.services.leases.wait_ended(
-        *lease);  // it ends with its command, which the keeper looks after
-  }
+  context.connection.leases.erase(request->lease);
+  Leases& leases = context.services.leases;
+  // A command's lease ends with it: the keeper looks after that.
+  if (!has_command(**lease)) leases.post_end(*lease);
+  const auto ended = co_await leases.wait_ended(*lease);
+  if (!ended) co_return std::unexpected(ended.error());
   co_return std::string{"{}"};
 }
 
@@ -86,12 +132,14 @@ Task<Result<std::string>> cancel(CallContext& context) {
     co_return fail(Errc::not_found, "cancel", fmt::format("lease {}", request->lease),
                    "there is no such lease", "`emuctl status` lists the leases");
   }
-  if ((*lease)->keeper_pidfd) {
-    end_keeper(**lease);
-    co_await context.services.leases.wait_ended(*lease);
+  Leases& leases = context.services.leases;
+  if (has_command(**lease)) {
+    leases.post_end_keeper(*lease);
   } else {
-    co_await context.services.leases.end(*lease);
+    leases.post_end(*lease);
   }
+  const auto ended = co_await leases.wait_ended(*lease);
+  if (!ended) co_return std::unexpected(ended.error());
   co_return std::string{"{}"};
 }
 

@@ -1,5 +1,6 @@
 // io.emud.Manager.Register and Unregister: pins.
 #include "daemon/call.h"
+#include "daemon/call_progress.h"
 #include "daemon/request.h"
 
 namespace emud {
@@ -13,6 +14,12 @@ Task<Result<std::string>> register_handlers(CallContext& context) {
   wire::RegisterReply reply;
   reply.native = architectures->native;
   reply.handlers.emplace();
+  reply.notes.emplace();
+  const ReportListener listener = progress_listener<wire::RegisterReply>(context);
+  const auto ready =
+      co_await services.emulators.prepare(architectures->foreign, request->emulator.value_or(""),
+                                          request->fetch.value_or(true), listener);
+  if (!ready) co_return std::unexpected(ready.error());
   for (const Architecture* architecture : architectures->foreign) {
     wire::RegisterReply step;
     step.progress = wire::Progress{"register", std::string{architecture->name}, {}, {}};
@@ -20,6 +27,8 @@ Task<Result<std::string>> register_handlers(CallContext& context) {
     auto pinned = co_await services.host.pin(*architecture, request->emulator.value_or(""),
                                              request->persist.value_or(false));
     if (!pinned) co_return std::unexpected(pinned.error());
+    const UsedEmulator used{pinned->version, pinned->digest};
+    services.emulators.add_notes(*reply.notes, *architecture, used, request->emulator.value_or(""));
     reply.handlers->push_back(*std::move(pinned));
   }
   co_return wire::to_json(reply);

@@ -5,14 +5,18 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <set>
 
 #include "base/log.h"
 #include "daemon/call.h"
+#include "daemon/call_progress.h"
 #include "daemon/host_probe.h"
 #include "daemon/keepers.h"
 #include "daemon/request.h"
+#include "sandbox/namespaces.h"
 #include "wire/errors.h"
 #include "wire/messages.h"
 
@@ -38,8 +42,10 @@ Result<UniqueFd> take_fd(std::vector<UniqueFd>& fds, std::int64_t index, std::st
 
 Result<UniqueFd> take_working_directory(std::vector<UniqueFd>& fds, std::int64_t index) {
   EMUD_ASSIGN(UniqueFd directory, take_fd(fds, index, "workingDirectory"));
-  struct stat info{};
-  if (::fstat(directory.get(), &info) != 0 || !S_ISDIR(info.st_mode)) {
+  struct statx info{};
+  // Not to be asked of a file system's server, who may be the caller: AT_STATX_DONT_SYNC.
+  if (::statx(directory.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &info) != 0 ||
+      !S_ISDIR(info.stx_mode)) {
     return wrong_parameter("workingDirectory", "the descriptor is not a directory");
   }
   return directory;
@@ -72,6 +78,26 @@ Result<Command> take_command(const wire::RunCall& request, std::vector<UniqueFd>
   return command;
 }
 
+Result<std::uint64_t> take_limit(const std::optional<std::int64_t>& value, std::string_view name,
+                                 std::int64_t most) {
+  if (!value) return 0;
+  if (*value < 1 || *value > most) {
+    return wrong_parameter(fmt::format("limits.{}", name),
+                           fmt::format("{} is not between 1 and {}", *value, most));
+  }
+  return static_cast<std::uint64_t>(*value);
+}
+
+Result<LeaseLimits> take_limits(const wire::Limits& wanted) {
+  constexpr std::int64_t most = std::int64_t{1} << 50;
+  LeaseLimits limits;
+  EMUD_ASSIGN(limits.processes, take_limit(wanted.processes, "processes", 1 << 22));
+  EMUD_ASSIGN(limits.memory, take_limit(wanted.memory, "memory", most));
+  EMUD_ASSIGN(limits.cpu_weight, take_limit(wanted.cpu_weight, "cpuWeight", 10000));
+  EMUD_ASSIGN(limits.seconds, take_limit(wanted.seconds, "seconds", 1 << 30));
+  return limits;
+}
+
 std::string purpose_of(const wire::RunCall& request) {
   std::string purpose;
   for (const auto& argument : request.arguments) {
@@ -96,15 +122,30 @@ Task<Result<KeeperMode>> decide_scope(const std::string& wanted, std::vector<std
   co_return KeeperMode::host;
 }
 
+// A probe has a time limit of its own (probe.h), which is shorter.
+constexpr std::chrono::seconds step_limit{60};
+
+// The keeper's next report, which must not keep anybody waiting for ever.
+Task<Result<Frame>> next_report(AsyncChannel& channel, const Lease& lease) {
+  using asio::experimental::awaitable_operators::operator||;
+  asio::steady_timer timer{co_await asio::this_coro::executor, step_limit};
+  auto outcome = co_await (channel.receive() || timer.async_wait(asio::use_awaitable));
+  if (outcome.index() == 1) {
+    co_return fail(Errc::timed_out, "bring up", name_of(lease.record),
+                   fmt::format("its keeper has said nothing for {} s", step_limit.count()),
+                   "A mount or a file system may hang: look at its stack in /proc, and `dmesg`");
+  }
+  if (auto& frame = std::get<0>(outcome)) co_return std::move(frame);
+  co_return fail(Errc::internal, "bring up", name_of(lease.record), "its keeper died",
+                 "Look at the log of emud");
+}
+
 // Relays what the keeper reports until it is ready.
 Task<Result<void>> follow_bring_up(CallContext& context, StartedKeeper& keeper,
                                    const Lease& lease) {
   for (;;) {
-    auto frame = co_await keeper.report->receive();
-    if (!frame) {
-      co_return fail(Errc::internal, "bring up", fmt::format("lease {}", lease.record.id),
-                     "its keeper died", "Look at the log of emud");
-    }
+    const auto frame = co_await next_report(*keeper.report, lease);
+    if (!frame) co_return std::unexpected(frame.error());
     const auto reply = wire::parse_reply(frame->json);
     if (!reply) co_return std::unexpected(reply.error());
     if (!reply->error.empty()) {
@@ -117,7 +158,7 @@ Task<Result<void>> follow_bring_up(CallContext& context, StartedKeeper& keeper,
     const auto& step = message->progress->step;
     if (step == keeper_step::ready) co_return Result<void>{};
     if (step == keeper_step::namespaces) {
-      if (auto mapped = map_keeper(keeper); !mapped) co_return mapped;
+      if (auto mapped = map_identity(lease.record.keeper); !mapped) co_return mapped;
       if (auto sent = co_await keeper.report->send(Frame{"{}"}); !sent) co_return sent;
       continue;
     }
@@ -127,9 +168,51 @@ Task<Result<void>> follow_bring_up(CallContext& context, StartedKeeper& keeper,
   }
 }
 
+// From the emulators to a keeper that is ready, until somebody ends the lease. What failed or was
+// cancelled is left to whoever ends the lease.
+Task<Result<StartedKeeper>> bring_up(CallContext& context, const wire::RunCall& request,
+                                     const std::vector<const Architecture*>& architectures,
+                                     KeeperPlan& plan, Lease& lease,
+                                     std::vector<std::string>& notes) {
+  Services& services = context.services;
+  const std::string version = request.emulator.value_or("");
+  const ReportListener listener = progress_listener<wire::RunReply>(context);
+  const auto ready = co_await services.emulators.prepare(architectures, version,
+                                                         request.fetch.value_or(true), listener);
+  if (!ready) co_return std::unexpected(ready.error());
+  for (const Architecture* architecture : architectures) {
+    if (plan.mode == KeeperMode::host) {
+      auto hold = co_await services.host.hold(*architecture, version, name_of(lease.record));
+      if (!hold) co_return std::unexpected(hold.error());
+      if (lease.is_ending()) co_return was_ended(lease);
+      const UsedEmulator& emulator = hold->emulator();
+      services.emulators.add_notes(notes, *architecture, emulator, version);
+      lease.record.emulators.push_back(emulator.digest);
+      lease.holds.push_back(*std::move(hold));
+      continue;
+    }
+    auto emulator = co_await services.emulators.get(*architecture, version);
+    if (!emulator) co_return std::unexpected(emulator.error());
+    const UsedEmulator used{emulator->manifest().version, emulator->manifest().digest};
+    services.emulators.add_notes(notes, *architecture, used, version);
+    lease.record.emulators.push_back(used.digest);
+    const bool proven = !request.fresh.value_or(false) &&
+                        services.proofs.has(architecture->name, used.digest, "private");
+    plan.handlers.push_back({architecture, *std::move(emulator), proven});
+  }
+  if (lease.is_ending()) co_return was_ended(lease);
+  if (request.nix.value_or(false)) set_up_nix(plan, lease, architectures, notes);
+  auto keeper = start_keeper(services, lease, std::move(plan));
+  if (!keeper) co_return std::unexpected(keeper.error());
+  if (auto up = co_await follow_bring_up(context, *keeper, lease); !up)
+    co_return std::unexpected(std::move(up).error());
+  co_return keeper;
+}
+
 }  // namespace
 
 Task<Result<std::string>> run(CallContext& context) {
+  using asio::experimental::awaitable_operators::operator||;
   Services& services = context.services;
   auto request = wire::from_json<wire::RunCall>(context.call.parameters);
   if (!request) co_return std::unexpected(request.error());
@@ -140,8 +223,8 @@ Task<Result<std::string>> run(CallContext& context) {
   if (!mode) co_return std::unexpected(mode.error());
   plan.mode = *mode;
   if (plan.mode == KeeperMode::host) {
-    const auto allowed = authorize(context.caller.peer(), Privilege::group, services.options,
-                                   "a lease in the host scope");
+    const auto allowed = co_await authorize(context.caller.peer(), Privilege::group,
+                                            services.options, "a lease in the host scope");
     if (!allowed) co_return std::unexpected(allowed.error());
   }
   auto identity = read_identity(context.caller.peer(), static_cast<mode_t>(request->umask));
@@ -154,6 +237,10 @@ Task<Result<std::string>> run(CallContext& context) {
   if (!command) co_return std::unexpected(command.error());
   plan.command = *std::move(command);
 
+  const auto limits = take_limits(request->limits.value_or(wire::Limits{}));
+  if (!limits) co_return std::unexpected(limits.error());
+  plan.limits = stricter(services.options.lease_limits, *limits);
+
   const auto architectures = co_await resolve_architectures(services, request->architectures);
   if (!architectures) co_return std::unexpected(architectures.error());
 
@@ -161,38 +248,28 @@ Task<Result<std::string>> run(CallContext& context) {
   record.scope = plan.mode == KeeperMode::host ? "host" : "private";
   record.architectures = names_of(architectures->foreign);
   record.uid = context.caller.peer().uid;
+  record.payer = context.caller.peer().payer;
   record.pid = context.caller.peer().pid;
   record.purpose = purpose_of(*request);
   record.started = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  record.limits = plan.limits;
+  if (const auto seconds = plan.limits.seconds; seconds > 0)
+    record.ends = record.started + static_cast<std::int64_t>(seconds);
   auto opened = services.leases.open(std::move(record));
   if (!opened) co_return std::unexpected(opened.error());
   LeaseGuard lease{services.leases, *std::move(opened)};
+  context.audit.about_lease(lease->record.id);
 
-  for (const Architecture* architecture : architectures->foreign) {
-    const std::string version = request->emulator.value_or("");
-    if (plan.mode == KeeperMode::host) {
-      auto hold = co_await services.host.hold(*architecture, version);
-      if (!hold) co_return std::unexpected(hold.error());
-      lease->holds.push_back(*std::move(hold));
-      continue;
-    }
-    auto emulator = co_await services.emulators.get(*architecture, version);
-    if (!emulator) co_return std::unexpected(emulator.error());
-    const bool proven =
-        !request->fresh.value_or(false) &&
-        services.proofs.has(architecture->name, emulator->manifest().digest, "private");
-    plan.handlers.push_back({architecture, *std::move(emulator), proven});
+  auto outcome =
+      co_await (bring_up(context, *request, architectures->foreign, plan, *lease, notes) ||
+                lease->begins_to_end());
+  if (lease->is_ending()) co_return was_ended(*lease);
+  auto& keeper = std::get<0>(outcome);
+  if (!keeper) {
+    [[maybe_unused]] const auto ended = co_await services.leases.end(lease.release());
+    co_return std::unexpected(std::move(keeper).error());
   }
-  if (request->nix.value_or(false)) set_up_nix(plan, *lease, architectures->foreign, notes);
-
-  auto keeper = start_keeper(services, *lease, std::move(plan));
-  if (!keeper) co_return std::unexpected(keeper.error());
-  if (auto up = co_await follow_bring_up(context, *keeper, *lease); !up) {
-    co_await wait_for(keeper->child);
-    co_return std::unexpected(up.error());
-  }
-  lease->state = LeaseState::ready;
-  services.leases.attach_keeper(lease.release(), std::move(keeper->child));
+  services.leases.attach_keeper(lease.release());
 
   wire::RunReply reply;
   reply.lease = keeper->lease;

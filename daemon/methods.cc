@@ -9,19 +9,47 @@ namespace emud {
 namespace {
 
 // Run is open to whom private leases are open to; the host scope inside it asks for the group
-// itself. InstallEmulator by descriptor brings bytes of the caller's choice into the store: its
-// digest is checked, but nobody vouches for it, hence root (checked in the method, so that the
-// refusal names the reason).
+// itself. InstallEmulator by descriptor or URL brings bytes of the caller's choice into the store:
+// its digest is checked, but nobody vouches for it, hence root (checked in the method, so that the
+// refusal names the reason); the catalog's entries are for the group.
 constexpr std::array table{
-    MethodEntry{"GetStatus", Privilege::anyone, get_status},
-    MethodEntry{"Run", Privilege::private_scope, run},
-    MethodEntry{"Acquire", Privilege::group, acquire},
-    MethodEntry{"Release", Privilege::anyone, release},  // of one's own lease only
-    MethodEntry{"Cancel", Privilege::anyone, cancel},    // of one's own lease, or root
-    MethodEntry{"Register", Privilege::group, register_handlers},
-    MethodEntry{"Unregister", Privilege::group, unregister_handlers},
-    MethodEntry{"InstallEmulator", Privilege::group, install_emulator},
-    MethodEntry{"RemoveEmulator", Privilege::group, remove_emulator},
+    MethodEntry{.name = "GetStatus",
+                .privilege = Privilege::anyone,
+                .method = get_status,
+                .only_looks = true,
+                .price = 5},
+    MethodEntry{.name = "Monitor",
+                .privilege = Privilege::anyone,
+                .method = monitor,
+                .needs_more = true,
+                .only_looks = true},
+    MethodEntry{
+        .name = "Run", .privilege = Privilege::private_scope, .method = run, .brings_up = true},
+    MethodEntry{
+        .name = "Acquire", .privilege = Privilege::group, .method = acquire, .brings_up = true},
+    // Of one's own lease; root of everybody's.
+    MethodEntry{.name = "Release", .privilege = Privilege::anyone, .method = release},
+    MethodEntry{.name = "Cancel", .privilege = Privilege::anyone, .method = cancel},
+    MethodEntry{.name = "Register",
+                .privilege = Privilege::group,
+                .method = register_handlers,
+                .brings_up = true},
+    MethodEntry{.name = "Unregister", .privilege = Privilege::group, .method = unregister_handlers},
+    MethodEntry{.name = "InstallEmulator",
+                .privilege = Privilege::group,
+                .method = install_emulator,
+                .brings_up = true},
+    MethodEntry{.name = "RemoveEmulator", .privilege = Privilege::group, .method = remove_emulator},
+    MethodEntry{.name = "VerifyEmulators",
+                .privilege = Privilege::group,
+                .method = verify_emulators,
+                .brings_up = true},
+    MethodEntry{.name = "PruneEmulators", .privilege = Privilege::group, .method = prune_emulators},
+    MethodEntry{.name = "ListEmulators",
+                .privilege = Privilege::anyone,
+                .method = list_emulators,
+                .only_looks = true,
+                .price = 5},
 };
 
 }  // namespace

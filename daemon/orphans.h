@@ -7,7 +7,8 @@
 // lease whose keeper was killed.
 #pragma once
 
-#include <memory>
+#include <map>
+#include <set>
 
 #include "daemon/async.h"
 
@@ -20,16 +21,24 @@ class Orphans {
   // Ends and reaps orphans whenever a child has ended, until cancelled.
   [[nodiscard]] Task<void> run();
 
-  // Completes when there is no orphan. Needs run() beside it.
-  [[nodiscard]] Task<void> wait_until_gone();
+  // One pass over emud's children: ends them. Whose an orphan is, is found out by what ended just
+  // before it came: call this before a child that may leave some is reaped.
+  void sweep();
+
+  // Completes when that child of emud's has left no orphan, or at that time. Whether there is none.
+  // Needs run() beside it.
+  [[nodiscard]] Task<bool> wait_until_gone(pid_t parent, asio::steady_timer::time_point deadline);
 
  private:
-  // One pass over emud's children. Whether an orphan is left: killed, but not yet gone.
-  [[nodiscard]] bool sweep() const;
+  using Parents = std::set<pid_t>;  // those that may have left it; mostly one
+
+  [[nodiscard]] bool has_orphans_of(pid_t parent) const;
 
   asio::any_io_executor executor_;
   bool are_all_ours_;
-  asio::steady_timer gone_;  // cancelled after each pass that finds none
+  std::map<pid_t, Parents> orphans_;  // killed, but not yet gone
+  Parents reaped_lately_;             // of orphans that were reaped in the last pass
+  AsyncEvent swept_;                  // notified after each pass
 };
 
 }  // namespace emud

@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "daemon/users.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77  // Linux 6.5, asm-generic/socket.h
@@ -40,22 +41,32 @@ Result<std::vector<gid_t>> read_groups(int socket) {
   }
 }
 
-Result<UniqueFd> read_pidfd(int socket, pid_t pid) {
+Result<UniqueFd> read_pidfd(int socket, pid_t pid, uid_t uid) {
   int fd = -1;
   socklen_t size = sizeof fd;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &fd, &size) == 0) return UniqueFd{fd};
+  if (errno == ESRCH || errno == EINVAL) {
+    return fail(Errc::disconnected, "identify", "the client",
+                "the process that connected has ended");
+  }
   if (errno != ENOPROTOOPT) return fail_errno("identify", "the client");
-  // Before Linux 6.5. If the process has ended and its pid was taken by another before this line,
-  // the credentials of the connection still are those of the one that connected; /proc is compared
-  // with them below.
+  // Before Linux 6.5. The process may have ended and its pid be another's: that one must at least
+  // be the same user's, or nothing it is asked below may count. (Private leases, which are
+  // everyone's, need a newer kernel anyway.)
   const long opened = ::syscall(SYS_pidfd_open, pid, 0);
   if (opened < 0) return fail_errno("identify", "the client");
-  return UniqueFd{static_cast<int>(opened)};
+  UniqueFd pidfd{static_cast<int>(opened)};
+  struct stat info{};
+  if (::stat(fmt::format("/proc/{}", pid).c_str(), &info) != 0 || info.st_uid != uid) {
+    return fail(Errc::permission_denied, "identify", "the client",
+                "its process is not the one that connected", "Connect again");
+  }
+  return pidfd;
 }
 
-bool is_alive(int pidfd) {
+bool has_ended(int pidfd) {
   pollfd ended{.fd = pidfd, .events = POLLIN, .revents = 0};
-  return ::poll(&ended, 1, 0) == 0;
+  return ::poll(&ended, 1, 0) != 0;
 }
 
 std::string link_target(const std::string& path) {
@@ -180,10 +191,21 @@ Result<PeerCredentials> read_peer(int socket) {
                        .uid = credentials.uid,
                        .gid = credentials.gid,
                        .groups = {},
-                       .pidfd = {}};
+                       .pidfd = {},
+                       .program = {},
+                       .payer = payer_of(credentials.uid)};
   EMUD_ASSIGN(peer.groups, read_groups(socket));
-  EMUD_ASSIGN(peer.pidfd, read_pidfd(socket, peer.pid));
+  EMUD_ASSIGN(peer.pidfd, read_pidfd(socket, peer.pid, peer.uid));
+  auto program = read_file(fmt::format("/proc/{}/comm", peer.pid));
+  if (program && !has_ended(peer.pidfd.get())) {
+    peer.program = *std::move(program);
+    while (peer.program.ends_with('\n')) peer.program.pop_back();
+  }
   return peer;
+}
+
+bool is_alive(const PeerCredentials& peer) {
+  return !has_ended(peer.pidfd.get());
 }
 
 std::string user_name(uid_t uid) {
@@ -219,7 +241,7 @@ Result<Identity> read_identity(const PeerCredentials& peer, mode_t umask) {
                 "it is confined by a seccomp filter, which emud cannot put on the command",
                 rootless_hint);
   }
-  if (!is_alive(peer.pidfd.get())) {
+  if (!is_alive(peer)) {
     return fail(Errc::disconnected, "run for", fmt::format("process {}", peer.pid), "it has ended");
   }
   return identity;

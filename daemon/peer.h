@@ -15,11 +15,16 @@ struct PeerCredentials {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups;
-  UniqueFd pidfd;  // of the process that connected: its pid cannot be reused under us
+  UniqueFd pidfd;       // of the process that connected: its pid cannot be reused under us
+  std::string program;  // what it calls itself (comm, proc(5)); a process may call itself anything
+  uid_t payer = 0;      // whose limits it counts in: the owner of a subordinate uid (subuid(5))
 };
 
 // permission_denied if the kernel does not say who it is.
 [[nodiscard]] Result<PeerCredentials> read_peer(int socket);
+
+// Whether the process that connected still runs.
+[[nodiscard]] bool is_alive(const PeerCredentials& peer);
 
 // The user's name, or the number where there is no name.
 [[nodiscard]] std::string user_name(uid_t uid);

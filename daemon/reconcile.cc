@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include <set>
-
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/services.h"
@@ -30,46 +28,33 @@ std::vector<LeaseRecord> read_leases(const Paths& paths) {
   return records;
 }
 
-bool is_running(const LeaseRecord& record) {
-  return record.keeper > 0 && process_start_time(record.keeper) == record.keeper_start;
-}
-
-Task<void> remove_stale(Services& services, LeaseRecord record) {
-  auto lease = std::make_shared<Lease>();
-  lease->directory = services.options.paths.lease(record.id);
-  lease->record = std::move(record);
-  log(Level::notice, fmt::format("cleaning up lease {}, whose keeper is gone", lease->record.id));
-  co_await services.leases.end(std::move(lease));
-}
-
 }  // namespace
 
 Task<void> reconcile(Services& services) {
-  std::vector<LeaseRecord> running;
-  std::set<std::string> held;
   for (auto& record : read_leases(services.options.paths)) {
-    if (!is_running(record)) {
-      co_await remove_stale(services, std::move(record));
+    UniqueFd holder;
+    if (const auto kept = services.passed.holders.find(record.id);
+        kept != services.passed.holders.end()) {
+      holder = std::move(kept->second);
+    }
+    const auto lease = services.leases.adopt(record, std::move(holder));
+    if (!lease) {
+      log(Level::notice, fmt::format("cleaning up lease {}, which nobody holds", record.id));
+      services.leases.discard(std::move(record));
       continue;
     }
-    if (record.scope == "host")
-      held.insert(record.architectures.begin(), record.architectures.end());
-    running.push_back(std::move(record));
-  }
-  co_await services.host.recover({held.begin(), held.end()});
-  for (auto& record : running) {
-    std::vector<HostHold> holds;
-    if (record.scope == "host") {
-      for (const auto& architecture : record.architectures)
-        holds.push_back(services.host.adopt(architecture));
-    }
-    const std::string id = record.id;
-    if (services.leases.adopt(record, std::move(holds))) {
-      log(Level::notice, fmt::format("took over the running lease {}", id));
-    } else {
-      co_await remove_stale(services, std::move(record));
+    if (record.scope != "host") continue;
+    for (const auto& name : record.architectures) {
+      if (const auto architecture = find_architecture(name))
+        lease->holds.push_back(services.host.adopt(**architecture, name_of(record)));
     }
   }
+  for (const auto& [lease, holder] : std::exchange(services.passed.holders, {})) {
+    if (holder) drop_holder(lease);  // of a lease of which there is no record
+  }
+  services.leases.discard_stale_cgroups();
+  co_await services.leases.drain();
+  co_await services.host.recover();
   if (auto swept = services.emulators.store().sweep(); !swept) log(swept.error());
 }
 

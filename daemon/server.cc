@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "daemon/audit.h"
 #include "daemon/peer.h"
 #include "daemon/services.h"
 #include "daemon/session.h"
@@ -21,24 +22,15 @@
 namespace emud {
 namespace {
 
-// Tells a client in one message why it is not served, as far as its socket takes it now.
-void refuse(UniqueFd socket, const Error& error) {
-  Channel channel{std::move(socket)};
-  if (channel.put(Frame{wire::encode(wire::error_reply(wire::manager_interface, error))})) {
-    [[maybe_unused]] const auto sent = channel.flush();
-  }
-}
-
-Result<UniqueFd> take_passed_socket() {
-  const int count = ::sd_listen_fds(1);
-  if (count == 0) return UniqueFd{};
-  if (count != 1 || ::sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, nullptr, 0) <= 0) {
+Result<> check_passed(const std::vector<UniqueFd>& passed) {
+  const int fd = passed.front().get();
+  if (passed.size() != 1 || ::sd_is_socket_unix(fd, SOCK_STREAM, 1, nullptr, 0) <= 0) {
     return fail(Errc::invalid_argument, "take over", "the socket passed by systemd",
                 "it must be one listening AF_UNIX stream socket", "Look at emud.socket");
   }
   // Several may wait for the same connection; accept(2) must not block the one that comes too late.
-  ::fcntl(SD_LISTEN_FDS_START, F_SETFL, ::fcntl(SD_LISTEN_FDS_START, F_GETFL) | O_NONBLOCK);
-  return UniqueFd{SD_LISTEN_FDS_START};
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  return {};
 }
 
 UniqueFd open_spare() {
@@ -50,9 +42,20 @@ UniqueFd open_spare() {
 Server::Server(Services& services, UniqueFd listener)
     : services_(services), listener_(std::move(listener)), spare_(open_spare()) {}
 
-Result<UniqueFd> make_listener(const Options& options) {
-  EMUD_ASSIGN(UniqueFd passed, take_passed_socket());
-  if (passed) return passed;
+// Tells a client in one message why it is not served, as far as its socket takes it now.
+void Server::refuse(UniqueFd socket, uid_t payer, const Error& error) {
+  Channel channel{std::move(socket)};
+  if (channel.put(Frame{wire::encode(wire::error_reply(wire::manager_interface, error))})) {
+    [[maybe_unused]] const auto sent = channel.flush();
+  }
+  services_.intake.close(channel.take_socket(), payer);
+}
+
+Result<Listener> make_listener(const Options& options, std::vector<UniqueFd> passed) {
+  if (!passed.empty()) {
+    EMUD_TRY(check_passed(passed));
+    return Listener{std::move(passed.front()), true};
+  }
   const std::string& path = options.paths.socket;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -82,7 +85,7 @@ Result<UniqueFd> make_listener(const Options& options) {
   }
   if (::chmod(path.c_str(), 0666) != 0 || ::listen(listener.get(), SOMAXCONN) != 0)
     return fail_errno("listen on", path);
-  return listener;
+  return Listener{std::move(listener), false};
 }
 
 Task<void> Server::run() {
@@ -100,7 +103,7 @@ void Server::accept_one() {
     // hang up.
     spare_.reset();
     socket.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    refuse(std::move(socket),
+    refuse(std::move(socket), 0,
            fail(Errc::limit_exceeded, "accept", "a connection", "emud has no descriptor left",
                 "Raise LimitNOFILE of emud.service")
                .error());
@@ -112,18 +115,31 @@ void Server::accept_one() {
       log(fail_errno("accept", "a connection").error());
     return;
   }
+  // Else a byte sent with MSG_OOB is dropped by the next recvmsg(2), which then closes the
+  // descriptors that came with it (manage_oob, net/unix/af_unix.c).
+  const int one = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_OOBINLINE, &one, sizeof one);
   auto peer = read_peer(socket.get());
-  if (!peer) return refuse(std::move(socket), peer.error());
+  if (!peer) return refuse(std::move(socket), 0, peer.error());
+  const uid_t uid = peer->payer;
+  if (auto allowed = services_.intake.may_connect(uid); !allowed) {
+    audit_connection(*peer, allowed.error());
+    return refuse(std::move(socket), uid, allowed.error());
+  }
   const auto limit = [&](std::size_t count, std::size_t most, std::string_view key) {
     if (count < most) return false;
-    refuse(std::move(socket),
-           fail(Errc::limit_exceeded, "accept", "a connection", fmt::format("{} are open", count),
-                fmt::format("Close some, or raise {} in the configuration of emud", key))
-               .error());
+    const Error error =
+        fail(Errc::limit_exceeded, "accept", "a connection", fmt::format("{} are open", count),
+             fmt::format("Close some, or raise {} in the configuration of emud", key))
+            .error();
+    audit_connection(*peer, error);
+    refuse(std::move(socket), uid, error);
     return true;
   };
-  const uid_t uid = peer->uid;
-  if (limit(connections_, services_.options.max_connections, "max-connections")) return;
+  // A user's first connection is always accepted: the others cannot keep him out.
+  if (by_user_.contains(uid) &&
+      limit(connections_, services_.options.max_connections, "max-connections"))
+    return;
   if (limit(by_user_[uid], services_.options.max_connections_per_user, "max-connections-per-user"))
     return;
   ++connections_;
@@ -133,6 +149,7 @@ void Server::accept_one() {
                  [this, uid](const std::exception_ptr& error) {
                    --connections_;
                    if (--by_user_[uid] == 0) by_user_.erase(uid);
+                   services_.activity.changed();
                    if (error) log(Level::error, "a connection ended with an unexpected exception");
                  });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <vector>
 
 #include "daemon/async.h"
 
@@ -10,10 +11,15 @@ namespace emud {
 struct Services;
 struct Options;
 
-// The listening socket: the one systemd passed (sd_listen_fds(3)), else a new one at the path, mode
-// 0666 (who may do what is decided by the peer's credentials), in place of a stale one. exists if
-// somebody listens there.
-[[nodiscard]] Result<UniqueFd> make_listener(const Options& options);
+struct Listener {
+  UniqueFd socket;
+  bool is_passed = false;  // by systemd, which keeps it
+};
+
+// The listening socket: the one systemd passed, else a new one at the path, mode 0666 (who may do
+// what is decided by the peer's credentials), in place of a stale one. exists if somebody listens
+// there.
+[[nodiscard]] Result<Listener> make_listener(const Options& options, std::vector<UniqueFd> passed);
 
 class Server {
  public:
@@ -21,15 +27,19 @@ class Server {
 
   // Until it is cancelled.
   [[nodiscard]] Task<void> run();
+  void stop_listening() { listener_.reset(); }
+
+  [[nodiscard]] bool is_serving() const { return connections_ > 0; }
 
  private:
   void accept_one();
+  void refuse(UniqueFd socket, uid_t payer, const Error& error);
 
   Services& services_;
   UniqueFd listener_;
   UniqueFd spare_;  // given up to answer a connection when there is no other descriptor
   std::size_t connections_ = 0;
-  std::map<uid_t, std::size_t> by_user_;
+  std::map<uid_t, std::size_t> by_user_;  // by payer
 };
 
 }  // namespace emud

@@ -59,24 +59,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return cell(a.size(), b.size());
 }
 
-// The names and aliases at the smallest distance, in the table's order, if they are near at all.
-std::vector<std::string_view> nearest(std::string_view word) {
-  std::size_t best = std::max<std::size_t>(1, word.size() / 3);
-  std::vector<std::string_view> found;
-  const auto consider = [&](std::string_view name) {
-    const std::size_t distance = edit_distance(word, name);
-    if (distance > best) return;
-    if (distance < best) found.clear();
-    best = distance;
-    if (found.size() < most_suggestions) found.push_back(name);
-  };
-  for (const Architecture& architecture : table) {
-    consider(architecture.name);
-    for (const std::string_view alias : architecture.aliases) consider(alias);
-  }
-  return found;
-}
-
 const Architecture* look_up(std::string_view lower) {
   for (const Architecture& architecture : table) {
     if (architecture.name == lower || architecture.nix_system == lower ||
@@ -85,6 +67,63 @@ const Architecture* look_up(std::string_view lower) {
     }
   }
   return nullptr;
+}
+
+// The shortest name or alias of each architecture that goes on where the word ends ("riscv"), in
+// the table's order; the first name where two are of a length.
+std::vector<std::string_view> continuations(std::string_view word) {
+  std::vector<std::string_view> found;
+  for (const Architecture& architecture : table) {
+    std::string_view best;
+    const auto consider = [&](std::string_view name) {
+      if (name.starts_with(word) && (best.empty() || name.size() < best.size())) best = name;
+    };
+    consider(architecture.name);
+    for (const std::string_view alias : architecture.aliases) consider(alias);
+    if (!best.empty()) found.push_back(best);
+  }
+  return found;
+}
+
+// The names and aliases at the smallest distance, in the table's order, if they are near at all; of
+// each architecture the first.
+std::vector<std::string_view> neighbours(std::string_view word) {
+  std::size_t best = std::max<std::size_t>(1, word.size() / 3);
+  std::vector<std::string_view> found;
+  for (const Architecture& architecture : table) {
+    bool has_one = false;
+    const auto consider = [&](std::string_view name) {
+      const std::size_t distance = edit_distance(word, name);
+      if (distance > best || (distance == best && has_one)) return;
+      if (distance < best) found.clear();
+      best = distance;
+      has_one = true;
+      found.push_back(name);
+    };
+    consider(architecture.name);
+    for (const std::string_view alias : architecture.aliases) consider(alias);
+  }
+  return found;
+}
+
+// What somebody may have meant: names that begin with the word, then names near to it.
+std::vector<std::string_view> suggestions(std::string_view word) {
+  std::vector<std::string_view> found = continuations(word);
+  std::ranges::stable_sort(found, {}, &std::string_view::size);
+  for (const std::string_view name : neighbours(word)) {
+    const Architecture* owner = look_up(name);
+    if (std::ranges::none_of(found, [&](auto other) { return look_up(other) == owner; })) {
+      found.push_back(name);
+    }
+  }
+  if (found.size() > most_suggestions) found.resize(most_suggestions);
+  return found;
+}
+
+// "a, b or c".
+std::string one_of(std::span<const std::string_view> names) {
+  if (names.size() == 1) return std::string{names.front()};
+  return fmt::format("{} or {}", fmt::join(names.first(names.size() - 1), ", "), names.back());
 }
 
 // uname's machine says "mips" or "mips64" for either byte order: takes the one of this program.
@@ -108,11 +147,11 @@ Result<const Architecture*> find_architecture(std::string_view name) {
   if (name.size() <= longest_word && !name.empty()) {
     const std::string lower = to_lower(name);
     if (const Architecture* found = look_up(lower)) return found;
-    if (const auto near = nearest(lower); !near.empty()) {
+    if (const auto near = suggestions(lower); !near.empty()) {
       return fail(Errc::unknown_architecture, "find architecture", name,
                   "there is none of that name",
                   fmt::format("Did you mean {}? `emuctl run --help` lists all architectures",
-                              fmt::join(near, " or ")));
+                              one_of(near)));
     }
   }
   return fail(Errc::unknown_architecture, "find architecture", name.substr(0, longest_word),

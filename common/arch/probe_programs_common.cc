@@ -103,7 +103,7 @@ constexpr std::array<Instruction, 8> x86_64{{
     {"0f 05", "syscall"},
 }};
 
-constexpr std::array table{
+constexpr std::array common_table{
     make({"aarch64", 0, aarch64}),
     make({"aarch64_be", 0, aarch64, CodeOrder::little}),
     make({"arm", ef_arm_abi5, arm}),
@@ -122,7 +122,7 @@ constexpr std::array table{
 }  // namespace
 
 std::span<const Probe> common_probes() {
-  return table;
+  return common_table;
 }
 
 }  // namespace emud::probe

@@ -69,7 +69,7 @@ constexpr std::array<Instruction, 9> sparc64{{
     {"91d0206d", "ta 0x6d"},
 }};
 
-constexpr std::array table{
+constexpr std::array mips_sparc_table{
     make({"mips", ef_mips_o32, mips_o32}),
     make({"mips64", ef_mips_n64, mips_n64}),
     make({"mips64el", ef_mips_n64, mips_n64}),
@@ -84,7 +84,7 @@ constexpr std::array table{
 }  // namespace
 
 std::span<const Probe> mips_sparc_probes() {
-  return table;
+  return mips_sparc_table;
 }
 
 }  // namespace emud::probe

@@ -145,7 +145,7 @@ constexpr std::array<Instruction, 10> xtensaeb{{
     {"000500", "syscall"},
 }};
 
-constexpr std::array table{
+constexpr std::array other_table{
     make({"alpha", 0, alpha}),
     make({"cris", 0, cris}),
     make({"hexagon", ef_hexagon_v60, hexagon}),
@@ -164,7 +164,7 @@ constexpr std::array table{
 }  // namespace
 
 std::span<const Probe> other_probes() {
-  return table;
+  return other_table;
 }
 
 }  // namespace emud::probe

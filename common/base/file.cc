@@ -77,6 +77,9 @@ Result<> replace_file(int directory, const std::string& name, std::string_view b
   if (::renameat(directory, temporary.c_str(), directory, name.c_str()) != 0) {
     return undo(fail_errno("replace", name).error());
   }
+  // The name is on the disk when its directory is: fsync(2).
+  if (durability == Durability::durable && ::fsync(directory) != 0)
+    return fail_errno("write to disk the directory of", name);
   return {};
 }
 

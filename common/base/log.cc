@@ -9,6 +9,8 @@ namespace emud {
 namespace {
 
 Level threshold = Level::info;
+LogSink log_sink = nullptr;
+pid_t sink_owner = 0;
 
 std::string escaped(std::string_view text) {
   std::string line;
@@ -29,11 +31,18 @@ void set_log_level(Level level) {
   threshold = level;
 }
 
-void log(Level level, std::string_view text) {
+void set_log_sink(LogSink sink) {
+  log_sink = sink;
+  sink_owner = ::getpid();
+}
+
+void log(Level level, std::string_view text, const LogFields& fields) {
   if (level > threshold) return;
+  const std::string safe = escaped(text);
+  if (log_sink != nullptr && sink_owner == ::getpid() && log_sink(level, safe, fields)) return;
   static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
-  const std::string line = journal ? fmt::format("<{}>{}\n", static_cast<int>(level), escaped(text))
-                                   : fmt::format("emud: {}\n", escaped(text));
+  const std::string line = journal ? fmt::format("<{}>{}\n", static_cast<int>(level), safe)
+                                   : fmt::format("emud: {}\n", safe);
   // A log that cannot be written must not stop the work.
   [[maybe_unused]] const ssize_t count = ::write(STDERR_FILENO, line.data(), line.size());
 }

@@ -15,6 +15,17 @@ std::string absolute_variable(const char* name) {
   return value != nullptr && value[0] == '/' ? std::string{value} : std::string{};
 }
 
+// The folder above the one that the running program is in: /usr, or a build directory.
+Result<std::string> program_prefix() {
+  char program[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", program, sizeof program);
+  if (length < 0) return fail_errno("read", "/proc/self/exe");
+  std::string_view path{program, static_cast<std::size_t>(length)};
+  path = path.substr(0, path.rfind('/'));  // without the program
+  path = path.substr(0, path.rfind('/'));  // without bin
+  return std::string{path};
+}
+
 }  // namespace
 
 Paths Paths::system() {
@@ -47,17 +58,25 @@ std::string Paths::lease(std::string_view id) const {
   return fmt::format("{}/{}", leases(), id);
 }
 
+std::string data_file(std::string_view name) {
+  if (const std::string folder = absolute_variable("EMUD_DATA"); !folder.empty()) {
+    return fmt::format("{}/{}", folder, name);
+  }
+  const auto prefix = program_prefix();
+  return fmt::format("{}/share/emud/{}", prefix.value_or("/usr"), name);
+}
+
+std::string catalog_additions() {
+  const std::string folder = absolute_variable("EMUD_CATALOG_DIR");
+  return folder.empty() ? "/etc/emud/catalog.d" : folder;
+}
+
 Result<std::string> helper_program(std::string_view name) {
   if (const std::string folder = absolute_variable("EMUD_LIBEXEC"); !folder.empty()) {
     return fmt::format("{}/{}", folder, name);
   }
-  char program[PATH_MAX];
-  const ssize_t length = ::readlink("/proc/self/exe", program, sizeof program);
-  if (length < 0) return fail_errno("read", "/proc/self/exe");
-  std::string_view path{program, static_cast<std::size_t>(length)};
-  path = path.substr(0, path.rfind('/'));  // without the program
-  path = path.substr(0, path.rfind('/'));  // without bin
-  return fmt::format("{}/libexec/emud/{}", path, name);
+  EMUD_ASSIGN(const std::string prefix, program_prefix());
+  return fmt::format("{}/libexec/emud/{}", prefix, name);
 }
 
 }  // namespace emud

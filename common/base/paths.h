@@ -8,11 +8,20 @@
 
 namespace emud {
 
+// A file that belongs to the program: in $EMUD_DATA, else in ../share/emud beside the running
+// program's bin, where the build and the installation both put it.
+[[nodiscard]] std::string data_file(std::string_view name);
+
+// $EMUD_CATALOG_DIR, else /etc/emud/catalog.d.
+[[nodiscard]] std::string catalog_additions();
+
 struct Paths {
-  std::string state;         // what survives a reboot: the store
-  std::string runtime;       // what does not: leases, proofs
-  std::string socket;        // where emud listens
-  std::string system_store;  // a second store to read from; empty for none
+  std::string state;                                // what survives a reboot: the store
+  std::string runtime;                              // what does not: leases, proofs
+  std::string socket;                               // where emud listens
+  std::string system_store;                         // a second store to read from; empty for none
+  std::string catalog = data_file("catalog.json");  // of the emulators that may be fetched
+  std::string catalog_directory = catalog_additions();  // the administrator's additions
 
   // /var/lib/emud, /run/emud, /run/emud/io.emud.Manager.
   [[nodiscard]] static Paths system();
@@ -24,6 +33,7 @@ struct Paths {
   [[nodiscard]] static Result<Paths> user();
 
   [[nodiscard]] std::string store() const { return state + "/store"; }
+  [[nodiscard]] std::string quarantine() const { return state + "/quarantine"; }
   [[nodiscard]] std::string leases() const { return runtime + "/leases"; }
   [[nodiscard]] std::string lease(std::string_view id) const;
   [[nodiscard]] std::string proofs() const { return runtime + "/proofs"; }

@@ -1,13 +1,18 @@
 #include "binfmt/registry.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <ctime>
+#include <memory>
 
 #include "base/file.h"
 #include "base/paths.h"
@@ -129,6 +134,15 @@ Result<Registry> Registry::mount_private() {
   return Registry{std::move(directory)};
 }
 
+Result<> Registry::seal() {
+  constexpr unsigned long flags =
+      MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  if (::mount(nullptr, mount_point.c_str(), nullptr, flags, nullptr) != 0) {
+    return fail_errno("make read-only", mount_point);
+  }
+  return {};
+}
+
 Result<Registration> Registry::add(const Architecture& architecture,
                                    const VerifiedEmulator& emulator, bool credentials) {
   Rule rule = make_rule(architecture, emulator.path(), credentials);
@@ -165,18 +179,52 @@ Result<> Registry::remove(const Rule& rule) {
   return {};
 }
 
+Result<> Registry::enable(const Rule& rule) {
+  EMUD_ASSIGN(const Entry entry, inspect(rule.name));
+  if (!is_same(entry, rule)) {
+    return fail(
+        Errc::busy, "switch on handler", rule.name, "its content is not what emud wrote",
+        fmt::format("Look at {}/{}; emud leaves entries of others alone", mount_point, rule.name));
+  }
+  if (entry.enabled) return {};
+  return write_control(directory_.get(), rule.name, "1");
+}
+
+Result<bool> Registry::is_on() const {
+  EMUD_ASSIGN(const std::string text, read_file(directory_.get(), "status", 64));
+  return text.starts_with("enabled");
+}
+
 Result<Entry> Registry::inspect(std::string_view name) const {
   EMUD_ASSIGN(const std::string text, read_file(directory_.get(), std::string{name}, 65536));
   return parse_entry(name, text);
 }
 
 Result<std::vector<Entry>> Registry::list() const {
-  EMUD_ASSIGN(const auto names, list_directory(directory_.get(), "."));
-  std::vector<Entry> entries;
-  for (const auto& name : names) {
-    if (name == "register" || name == "status") continue;
-    if (auto entry = inspect(name)) entries.push_back(*std::move(entry));
+  EMUD_ASSIGN(auto entries, newest_first());
+  std::ranges::sort(entries, {}, &Entry::name);
+  return entries;
+}
+
+Result<std::vector<Entry>> Registry::newest_first() const {
+  EMUD_ASSIGN(UniqueFd opened, open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY));
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream{::fdopendir(opened.get()), ::closedir};
+  if (!stream) return fail_errno("read", mount_point);
+  [[maybe_unused]] const int owned = opened.release();  // by the stream
+  std::vector<std::pair<timespec, Entry>> found;
+  while (const dirent* item = ::readdir(stream.get())) {
+    const std::string name = item->d_name;
+    struct stat info{};
+    if (name == "." || name == ".." || name == "register" || name == "status") continue;
+    if (::fstatat(directory_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (auto entry = inspect(name)) found.emplace_back(info.st_mtim, *std::move(entry));
   }
+  std::ranges::stable_sort(found, [](const auto& left, const auto& right) {
+    const auto key = [](const timespec& time) { return std::pair{time.tv_sec, time.tv_nsec}; };
+    return key(left.first) > key(right.first);
+  });
+  std::vector<Entry> entries;
+  for (auto& [time, entry] : found) entries.push_back(std::move(entry));
   return entries;
 }
 

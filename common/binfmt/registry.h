@@ -44,6 +44,11 @@ class Registry {
   // kernels.
   [[nodiscard]] static Result<Registry> mount_private();
 
+  // Makes the mount of mount_private() read-only: rootless, its `register` belongs to the command's
+  // own uid. A process without rights over this mount namespace cannot undo it, in no nested one
+  // either (mount_namespaces(7), locked flags). add() and remove() fail with read_only afterwards.
+  [[nodiscard]] Result<> seal();
+
   // Registers emud's handler for an architecture: name emud-<arch>, flags PF, and C if credentials
   // is true. If an entry of that name is there and is the very same, that is success; another
   // content is `exists`.
@@ -61,6 +66,22 @@ class Registry {
 
   // All entries, by name. One that vanishes meanwhile is left out.
   [[nodiscard]] Result<std::vector<Entry>> list() const;
+
+  // The same in the order in which the kernel tries them: the newest first. The kernel shows that
+  // in two ways, neither promised: an entry's mtime is when it was registered (in ticks of a few
+  // milliseconds), and among equals the directory lists the newest first (fs/libfs.c,
+  // dcache_readdir). Tested on 6.18.
+  [[nodiscard]] Result<std::vector<Entry>> newest_first() const;
+
+  // Switches an entry on again that somebody has switched off, if it is the very one that `rule`
+  // made; busy for another's, not_found.
+  [[nodiscard]] Result<> enable(const Rule& rule);
+
+  // Whether the kernel looks at the entries at all: not after somebody wrote 0 to `status`, which
+  // emud never writes to.
+  [[nodiscard]] Result<bool> is_on() const;
+
+  [[nodiscard]] int directory() const { return directory_.get(); }
 
  private:
   explicit Registry(UniqueFd directory) : directory_(std::move(directory)) {}

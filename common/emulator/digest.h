@@ -12,6 +12,8 @@
 
 namespace emud {
 
+inline constexpr std::size_t short_digest = 12;  // hexadecimal digits that people are shown
+
 class Digest {
  public:
   // 64 hexadecimal digits of either case; invalid_argument (naming the text) for anything else.

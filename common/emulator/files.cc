@@ -13,7 +13,7 @@
 namespace emud {
 namespace {
 
-constexpr std::size_t buffer_size = std::size_t{1} << 20;
+constexpr std::size_t copy_size = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -74,7 +74,7 @@ Result<> copy_regular_file(int from, std::string_view from_name, int to, std::st
     return fail(Errc::invalid_argument, "read", from_name, "it is not a regular file",
                 "Give a file that is on disk, not a pipe, device or directory");
   }
-  std::vector<char> buffer(buffer_size);
+  std::vector<char> buffer(copy_size);
   for (std::uint64_t offset = 0;;) {
     const ssize_t count = ::pread(from, buffer.data(), buffer.size(), static_cast<off_t>(offset));
     if (count < 0) {

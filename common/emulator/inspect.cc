@@ -31,7 +31,7 @@ Failure refuse(std::string_view name, std::string_view reason, std::string_view 
 }
 
 // " 'first line'", or nothing where nothing was printed.
-std::string quoted(std::string_view output) {
+std::string in_quotes(std::string_view output) {
   const std::string line = first_line(output);
   return line.empty() ? line : fmt::format(" '{}'", line);
 }
@@ -80,13 +80,13 @@ Result<std::string> ask_version(int binary, const Architecture& architecture,
   EMUD_ASSIGN(const auto outcome, run_emulator(binary, architecture, "--version", {}, name));
   if (!outcome.succeeded()) {
     return refuse(name, fmt::format("asked for its version, it {}{}",
-                                    describe_status(outcome.status), quoted(outcome.errors)));
+                                    describe_status(outcome.status), in_quotes(outcome.errors)));
   }
   const auto banner = parse_banner(outcome.output);
   if (!banner) {
     return refuse(name,
                   fmt::format("asked for its version, it printed{}, not 'qemu-{} version ...'",
-                              outcome.output.empty() ? " nothing" : quoted(outcome.output),
+                              outcome.output.empty() ? " nothing" : in_quotes(outcome.output),
                               architecture.name));
   }
   if (banner->architecture != architecture.name) {
@@ -117,8 +117,8 @@ Result<> run_probe(int binary, const Architecture& architecture, int scratch,
   if (!outcome.succeeded() || !outcome.output.ends_with(probe_line)) {
     return refuse(name, fmt::format("given a tiny {} program, it {} and printed{}{}",
                                     architecture.name, describe_status(outcome.status),
-                                    outcome.output.empty() ? " nothing" : quoted(outcome.output),
-                                    quoted(outcome.errors)));
+                                    outcome.output.empty() ? " nothing" : in_quotes(outcome.output),
+                                    in_quotes(outcome.errors)));
   }
   return {};
 }

@@ -14,7 +14,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view hint = "Remove this entry of the store and install the emulator again";
+constexpr std::string_view damaged_hint =
+    "Remove this entry of the store and install the emulator again";
 
 bool is_digest(const std::string& text) {
   const auto digest = Digest::parse(text);
@@ -50,7 +51,7 @@ std::string format_manifest(const Manifest& manifest) {
 
 Result<Manifest> parse_manifest(std::string_view text, std::string_view path) {
   const auto refuse = [&](std::string_view reason) {
-    return fail(Errc::invalid_argument, "read manifest", path, reason, hint);
+    return fail(Errc::invalid_argument, "read manifest", path, reason, damaged_hint);
   };
   const json object = json::parse(text.begin(), text.end(), nullptr, false);
   if (!object.is_object()) return refuse("it is not a JSON object");

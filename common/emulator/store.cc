@@ -11,8 +11,8 @@ namespace emud {
 namespace {
 
 constexpr std::string_view install_hint =
-    "Install the machine's package qemu-user-static (on newer Debian: qemu-user), or give one with "
-    "'emuctl emulator install --file PACKAGE.deb --sha256 HEX'";
+    "Install it with `emuctl emulator install ARCH`, or the machine's package qemu-user-static (on "
+    "newer Debian: qemu-user)";
 
 bool is_preferred(const StoreEntry& a, const StoreEntry& b) {
   const Manifest& x = a.manifest;
@@ -61,8 +61,8 @@ Failure nothing_found(const std::vector<StoreEntry>& entries, const Architecture
   }
   return fail(Errc::not_found, "find emulator", fmt::format("{} {}", architecture.name, version),
               fmt::format("installed versions: {}", versions),
-              "Choose one of these with --emulator, or install the one you need with 'emuctl "
-              "emulator install --file PACKAGE.deb --sha256 HEX'");
+              "Choose one of these with --emulator, or install the one you need with `emuctl "
+              "emulator install ARCH --emulator VERSION`");
 }
 
 }  // namespace
@@ -86,6 +86,34 @@ Result<VerifiedEmulator> Store::find(const Architecture& architecture,
   EMUD_TRY(verify_entry(*found, FileMemory::verified(paths_)));
   return VerifiedEmulator{std::move(found->manifest), std::move(found->path),
                           std::move(found->binary.fd)};
+}
+
+Result<VerifiedEmulator> Store::get(std::string_view digest) const {
+  EMUD_ASSIGN(const auto parsed, Digest::parse(digest));
+  const std::string name = parsed.hex();
+  std::optional<Error> problem;
+  for (const std::string& path : {paths_.store(), paths_.system_store}) {
+    if (path.empty()) continue;
+    const auto store = open_store(path);
+    if (!store) continue;
+    auto entry = open_entry(*store, name);
+    if (!entry && entry.error().code == Errc::not_found) continue;
+    auto good = entry ? verify_entry(*entry, FileMemory::verified(paths_))
+                      : Result<>{std::unexpected(entry.error())};
+    if (good) {
+      return VerifiedEmulator{std::move(entry->manifest), std::move(entry->path),
+                              std::move(entry->binary.fd)};
+    }
+    if (!problem) problem = std::move(good).error();
+  }
+  if (problem) return std::unexpected(*std::move(problem));
+  return fail(Errc::not_found, "find emulator", name, "it is not in the store", install_hint);
+}
+
+std::optional<Manifest> Store::installed(std::string_view digest) const {
+  auto emulator = get(digest);
+  if (!emulator) return std::nullopt;
+  return emulator->manifest();
 }
 
 Result<UniqueFd> Store::make_temporary() const {

@@ -3,6 +3,8 @@
 // (invariant 1). All functions block: emud calls them in a process of their own.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,6 +34,14 @@ class VerifiedEmulator {
   UniqueFd fd_;
 };
 
+// What verify() found out about one entry.
+struct CheckedEmulator {
+  std::string digest;  // the entry's name
+  std::optional<Manifest> manifest;
+  std::optional<Error> problem;  // none: it is good
+  std::string moved_to;          // where it is now; empty for a good one
+};
+
 class Store {
  public:
   // Nothing is touched until it is used. What was verified is remembered in paths.runtime until
@@ -53,6 +63,12 @@ class Store {
   [[nodiscard]] Result<VerifiedEmulator> find(const Architecture& architecture,
                                               std::string_view version = {}) const;
 
+  // The emulator of that digest, hashed as find() does. not_found; digest_mismatch.
+  [[nodiscard]] Result<VerifiedEmulator> get(std::string_view digest) const;
+
+  // The manifest of that digest where it is installed and its bytes are as they should be.
+  [[nodiscard]] std::optional<Manifest> installed(std::string_view digest) const;
+
   // Copies the bytes of `binary` (a regular file of at most 256 MiB) into the store: hashes what
   // was stored, not what was given; checks that it is a static executable for this machine and a
   // QEMU emulator of this architecture by running it as an unprivileged process (inspect.h).
@@ -71,6 +87,16 @@ class Store {
   // dynamic.
   [[nodiscard]] Result<Manifest> adopt_machine_emulator(const Architecture& architecture) const;
 
+  // Reads every emulator of this store again (the system's is not touched). What is not what its
+  // manifest promises, or has no good manifest, is moved to paths.quarantine() in one step, so that
+  // it is never used; the folder there is for its owner only. In the order of list(); those without
+  // a manifest last. Fails when the store cannot be read or something cannot be moved.
+  [[nodiscard]] Result<std::vector<CheckedEmulator>> verify() const;
+
+  // Removes all of this store but the emulators of these digests and the machine's own, which would
+  // only come back. Returns what was removed.
+  [[nodiscard]] Result<std::vector<Manifest>> prune(std::span<const std::string> keep) const;
+
   // Removes one emulator by digest, broken or not, from this store (never from the system's).
   // invalid_argument for a text that is no digest, not_found.
   [[nodiscard]] Result<> remove(std::string_view digest) const;
@@ -81,6 +107,8 @@ class Store {
 
   // An unnamed file, to be read and written, on the filesystem of the store. Makes the store.
   [[nodiscard]] Result<UniqueFd> make_temporary() const;
+
+  [[nodiscard]] const Paths& paths() const { return paths_; }
 
  private:
   Paths paths_;

@@ -22,10 +22,13 @@ Result<> lock(int fd, int operation, std::string_view path) {
   return {};
 }
 
-// A descriptor of the store with an open file description, and so a lock, of its own. Held shared
-// while a temporary is made and not locked yet, exclusively while temporaries are swept.
+// Held shared while a temporary is made and not locked yet, exclusively while temporaries are
+// swept. On a file beside the store that only its owner can open: flock(2) asks for no more than an
+// open descriptor, so that anybody could hold a lock on the directory itself, and keep emud from
+// starting.
 Result<UniqueFd> lock_store(const StoreDirectory& store, int operation) {
-  EMUD_ASSIGN(UniqueFd fd, open_at(store.fd.get(), ".", O_RDONLY | O_DIRECTORY));
+  EMUD_ASSIGN(UniqueFd fd, open_at(store.fd.get(), "../store.lock",
+                                   O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600));
   EMUD_TRY(lock(fd.get(), operation, store.path));
   return fd;
 }

@@ -22,15 +22,23 @@ constexpr std::string_view package_hint =
     "Get the package again, or take another one: Debian's qemu-user-static or qemu-user";
 
 // The members that may be there; the preferred name of an architecture comes first.
-Result<std::vector<UnpackedEmulator>> make_outputs(
-    const Store& store, std::span<const Architecture* const> architectures) {
-  std::vector<UnpackedEmulator> outputs;
+std::vector<PackageMember> usual_members(std::span<const Architecture* const> architectures) {
+  std::vector<PackageMember> members;
   for (const Architecture* architecture : architectures) {
     for (const std::string_view suffix : {"-static", ""}) {
-      EMUD_ASSIGN(UniqueFd file, store.make_temporary());
-      outputs.push_back({architecture, fmt::format("usr/bin/qemu-{}{}", architecture->name, suffix),
-                         std::move(file)});
+      members.push_back(
+          {architecture, fmt::format("usr/bin/qemu-{}{}", architecture->name, suffix)});
     }
+  }
+  return members;
+}
+
+Result<std::vector<UnpackedEmulator>> make_outputs(const Store& store,
+                                                   std::span<const PackageMember> members) {
+  std::vector<UnpackedEmulator> outputs;
+  for (const PackageMember& member : members) {
+    EMUD_ASSIGN(UniqueFd file, store.make_temporary());
+    outputs.push_back({member.architecture, member.path, std::move(file)});
   }
   return outputs;
 }
@@ -100,21 +108,27 @@ Result<std::vector<bool>> written_outputs(std::string_view report, std::string_v
 
 }  // namespace
 
-Result<std::vector<UnpackedEmulator>> unpack_emulators(
-    const Store& store, int package, std::string_view name,
-    std::span<const Architecture* const> architectures) {
+Result<std::vector<UnpackedEmulator>> unpack_members(const Store& store, int package,
+                                                     std::string_view name,
+                                                     std::span<const PackageMember> members) {
   if (::lseek(package, 0, SEEK_SET) != 0) return fail_errno("read", name);
-  EMUD_ASSIGN(auto outputs, make_outputs(store, architectures));
+  EMUD_ASSIGN(auto outputs, make_outputs(store, members));
   EMUD_ASSIGN(const auto outcome, run_fetcher(package, outputs, name));
   EMUD_TRY(check_outcome(outcome, name));
   EMUD_ASSIGN(const auto written, written_outputs(outcome.output, name, outputs));
   std::vector<UnpackedEmulator> emulators;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (!written[i]) continue;
-    const bool is_second =
-        !emulators.empty() && emulators.back().architecture == outputs[i].architecture;
-    if (!is_second) emulators.push_back(std::move(outputs[i]));
+    if (written[i]) emulators.push_back(std::move(outputs[i]));
   }
+  return emulators;
+}
+
+Result<std::vector<UnpackedEmulator>> unpack_emulators(
+    const Store& store, int package, std::string_view name,
+    std::span<const Architecture* const> architectures) {
+  EMUD_ASSIGN(auto emulators, unpack_members(store, package, name, usual_members(architectures)));
+  const auto second = std::ranges::unique(emulators, {}, &UnpackedEmulator::architecture);
+  emulators.erase(second.begin(), second.end());
   return emulators;
 }
 

@@ -19,10 +19,21 @@ struct UnpackedEmulator {
   UniqueFd file;       // unnamed, on the store's filesystem
 };
 
+// What is wanted of a package.
+struct PackageMember {
+  const Architecture* architecture;
+  std::string path;  // in the package, relative
+};
+
+// Takes those of these members out of a Debian package that it has, in their order. bad_package,
+// with the reason, for an archive that is broken or hostile; not_found when emud-fetcher is not
+// installed; system when it fails otherwise. package is read from its beginning; name is for the
+// error.
+[[nodiscard]] Result<std::vector<UnpackedEmulator>> unpack_members(
+    const Store& store, int package, std::string_view name, std::span<const PackageMember> members);
+
 // Takes the emulators of these architectures that it has out of a Debian package: at most one each,
-// qemu-<arch>-static before qemu-<arch>. bad_package, with the reason, for an archive that is
-// broken or hostile; not_found when emud-fetcher is not installed; system when it fails otherwise.
-// package is read from its beginning; name is for the error.
+// usr/bin/qemu-<arch>-static before usr/bin/qemu-<arch>. The errors of unpack_members.
 [[nodiscard]] Result<std::vector<UnpackedEmulator>> unpack_emulators(
     const Store& store, int package, std::string_view name,
     std::span<const Architecture* const> architectures);

@@ -54,10 +54,12 @@ class Child {
   pid_t pid_;
 };
 
-// One stream of the child, collected up to a limit.
+// One stream of the child, collected up to a limit, or handed on line by line.
 struct Stream {
   UniqueFd fd;
   std::string bytes;
+  std::function<void(std::string_view)> on_line;
+  std::size_t handed_on = 0;
 
   // Takes what can be read without waiting. Closes at the end of the stream.
   Result<> take(std::size_t limit, std::string_view name) {
@@ -69,13 +71,23 @@ struct Stream {
       if (count < 0) return fail_errno("read the output of", name);
       if (count == 0) fd.reset();
       bytes.append(buffer, static_cast<std::size_t>(count));
-      if (bytes.size() > limit) {
+      if (bytes.size() + handed_on > limit) {
         return fail(Errc::limit_exceeded, "run", name,
                     fmt::format("it printed more than {} bytes", limit),
                     "Check that the file is what it is said to be");
       }
+      if (on_line) hand_on_lines();
     }
     return {};
+  }
+
+ private:
+  void hand_on_lines() {
+    for (std::size_t end = 0; (end = bytes.find('\n')) != std::string::npos;) {
+      on_line(std::string_view{bytes}.substr(0, end));
+      handed_on += end + 1;
+      bytes.erase(0, end + 1);
+    }
   }
 };
 
@@ -147,8 +159,8 @@ Result<UnprivilegedOutcome> run_unprivileged(const UnprivilegedProgram& program)
   EMUD_TRY(check_start(report.first.get(), program));
   EMUD_ASSIGN(const UniqueFd pidfd, child.open());
 
-  Stream out{std::move(output.first), {}};
-  Stream err{std::move(errors.first), {}};
+  Stream out{std::move(output.first), {}, program.on_line};
+  Stream err{std::move(errors.first), {}, {}};
   EMUD_TRY(collect(program, pidfd.get(), out, err));
   const int status = child.end();
   // What it wrote between the last look and its end.

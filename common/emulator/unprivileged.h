@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,9 @@ struct UnprivilegedProgram {
   int program = -1;                      // open for reading; executed through this very descriptor
   std::string name{};                    // for errors
   std::vector<std::string> arguments{};  // with argv[0]
-  int input = -1;                        // becomes descriptor 0; /dev/null where negative
-  std::vector<int> descriptors{};        // become 3, 4, ...; it has no others
+  std::vector<std::string> environment{};  // NAME=VALUE
+  int input = -1;                          // becomes descriptor 0; /dev/null where negative
+  std::vector<int> descriptors{};          // become 3, 4, ...; it has no others
   std::chrono::milliseconds time_limit{10'000};
   std::size_t output_limit = 65536;  // bytes, of each stream
   // setrlimit(2); a lower limit of the caller's stays.
@@ -28,6 +30,9 @@ struct UnprivilegedProgram {
   rlim_t data = RLIM_INFINITY;
   rlim_t file_size = 0;
   rlim_t processes = RLIM_INFINITY;  // applies only where the user was changed: it counts per user
+  // Gets what it writes to descriptor 1 line by line, without the newline, as soon as it is there;
+  // the outcome has no output then. The limit counts all the same.
+  std::function<void(std::string_view line)> on_line{};
 };
 
 struct UnprivilegedOutcome {
@@ -38,7 +43,7 @@ struct UnprivilegedOutcome {
   [[nodiscard]] bool succeeded() const { return status == 0; }
 };
 
-// Runs the program with an empty environment, in / and a session of its own, with
+// Runs the program with that environment and no other, in / and a session of its own, with
 // PR_SET_NO_NEW_PRIVS, no capability (capabilities(7)), no core file and no other descriptor.
 // Called by root, it runs as user emud, else nobody, without supplementary groups; called by
 // anybody else, as the caller. It dies with the thread that called (PR_SET_PDEATHSIG). Needs

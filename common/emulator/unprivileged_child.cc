@@ -107,6 +107,8 @@ ChildPlan::ChildPlan(const UnprivilegedProgram& program, const std::array<int, 3
   descriptors_.push_back(report);
   for (const std::string& argument : program.arguments) arguments_.push_back(argument.c_str());
   arguments_.push_back(nullptr);
+  for (const std::string& variable : program.environment) environment_.push_back(variable.c_str());
+  environment_.push_back(nullptr);
   if (!change_user_) return;
   for (const char* name : {"emud", "nobody"}) {
     if (take_account(name)) return;
@@ -180,9 +182,8 @@ void ChildPlan::run(int parent) {
     give_up(StartStep::parent);
   }
   if (!lower_limits()) give_up(StartStep::limits);
-  const char* const environment[] = {nullptr};
-  ::syscall(SYS_execveat, descriptors_[descriptors_.size() - 2], "", arguments_.data(), environment,
-            AT_EMPTY_PATH);
+  ::syscall(SYS_execveat, descriptors_[descriptors_.size() - 2], "", arguments_.data(),
+            environment_.data(), AT_EMPTY_PATH);
   give_up(StartStep::execute);
 }
 

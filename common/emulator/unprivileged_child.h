@@ -52,6 +52,7 @@ class ChildPlan {
   std::vector<int>
       descriptors_;  // in the order of their new numbers; the last two: program, report
   std::vector<const char*> arguments_;
+  std::vector<const char*> environment_;
   bool change_user_;
   unsigned user_;
   unsigned group_;

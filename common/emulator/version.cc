@@ -7,10 +7,6 @@
 namespace emud {
 namespace {
 
-bool is_digit(char character) {
-  return character >= '0' && character <= '9';
-}
-
 // Takes the next number and the dot after it from the front of a version.
 std::uint64_t take_number(std::string_view& text) {
   std::uint64_t number = 0;

@@ -8,6 +8,10 @@
 
 namespace emud {
 
+[[nodiscard]] constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 // Digits and dots, beginning and ending with a digit, at most 32 characters.
 [[nodiscard]] bool is_version(std::string_view text);
 

@@ -102,6 +102,11 @@ Result<std::string> own_cgroup() {
     }
     path.erase(0, mount.root.size());
   }
+  for (const std::string_view name : {daemon_cgroup, std::string_view{".control"}}) {
+    if (path.ends_with(name) && path.size() > name.size() &&
+        path[path.size() - name.size() - 1] == '/')
+      path.resize(path.size() - name.size());
+  }
   while (path.ends_with('/')) path.pop_back();
   path.insert(0, mount.point);
   struct statfs info{};

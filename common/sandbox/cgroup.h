@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/unique_fd.h"
 
@@ -39,8 +40,14 @@ class Cgroup {
   UniqueFd directory_;
 };
 
+// The child of emud's cgroup that emud itself lives in where it hands controllers to its leases
+// (controllers.h); DelegateSubgroup= of systemd.
+inline constexpr std::string_view daemon_cgroup = "emud-daemon";
+
 // The directory of this process's own cgroup in the v2 hierarchy, wherever that is mounted
-// (/sys/fs/cgroup, or /sys/fs/cgroup/unified beside a v1 one). not_supported where there is none.
+// (/sys/fs/cgroup, or /sys/fs/cgroup/unified beside a v1 one); for a process in its child
+// daemon_cgroup or in systemd's `.control` (ExecStopPost=) the one above. not_supported where there
+// is none.
 [[nodiscard]] Result<std::string> own_cgroup();
 
 }  // namespace emud

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "arch/program.h"
 #include "base/file.h"
 
 namespace emud {
@@ -38,15 +39,24 @@ Error exec_error(const std::string& file, int error) {
   if (missing && ::access(file.c_str(), F_OK) != 0) {
     return fail_errno(error, "execute", file, "Check the name of the command and PATH").error();
   }
-  std::string_view hint;
+  const auto program = look_at_program(file);
+  std::string hint;
   if (error == ENOEXEC) {
-    hint =
-        "Its architecture has no handler under this lease, or it is a script without #!: name the "
-        "architecture with -a";
+    if (program) return explain_refusal(*program);
+    hint = "Its architecture has no handler under this lease: name it with -a";
   } else if (missing) {
-    hint = "The file is there: the interpreter or dynamic linker it asks for is not";
+    const std::string part = program ? program->interpreter : program.error().object;
+    hint = fmt::format("The file is there, but {} is not, which it asks for",
+                       part.empty() ? "its interpreter" : part);
   } else if (error == EACCES) {
-    hint = "It must be an executable file on a file system not mounted noexec";
+    struct stat info{};
+    if (::stat(file.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+      error = EISDIR;
+      hint = "Name a program in it";
+    } else {
+      hint = fmt::format("Make it executable (`chmod +x {}`), on a file system not mounted noexec",
+                         file);
+    }
   }
   Error result = fail_errno(error, "execute", file, hint).error();
   result.code = Errc::command_not_executable;
@@ -54,16 +64,23 @@ Error exec_error(const std::string& file, int error) {
 }
 
 // Failures travel over a close-on-exec pipe; end of file means that execve succeeded.
+// Its parts are separated by NUL, which none of them has.
 std::string serialize(const Error& error) {
-  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", to_string(error.code), error.errno_value,
-                     error.action, error.object, error.reason, error.hint);
+  std::string text;
+  for (const std::string& part :
+       {std::string{to_string(error.code)}, std::to_string(error.errno_value), error.action,
+        error.object, error.reason, error.hint}) {
+    text += part;
+    text += '\0';
+  }
+  return text;
 }
 
 Error deserialize(std::string_view text) {
   const auto next = [&text] {
-    const auto end = text.find('\n');
+    const auto end = std::min(text.find('\0'), text.size());
     const std::string part{text.substr(0, end)};
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    text.remove_prefix(std::min(end + 1, text.size()));
     return part;
   };
   Error error;
@@ -72,7 +89,7 @@ Error deserialize(std::string_view text) {
   error.action = next();
   error.object = next();
   error.reason = next();
-  error.hint = std::string{text};
+  error.hint = next();
   return error;
 }
 
@@ -163,8 +180,8 @@ Error execute(const std::vector<std::string>& arguments,
     path.remove_prefix(end + 1);
   }
   if (found) return *found;
-  return fail(Errc::command_not_found, "find", name, "no such command in PATH",
-              "Check the name of the command and PATH")
+  return fail(Errc::command_not_found, "find", name.empty() ? "the command \"\"" : name,
+              "no such command in PATH", "Check the name of the command and PATH")
       .error();
 }
 

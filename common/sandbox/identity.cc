@@ -52,8 +52,12 @@ void restore_ignored_signals(const Identity& identity) {
 Result<> become(const Identity& identity) {
   ::umask(identity.umask);
   for (const auto& [resource, limit] : identity.limits) EMUD_TRY(lower_limit(resource, limit));
-  if (identity.nice != 0 && ::setpriority(PRIO_PROCESS, 0, identity.nice) != 0) {
-    return fail_errno("set the nice value", std::to_string(identity.nice));
+  if (identity.nice != 0) {
+    // A lease's limit may have made it nicer already.
+    const int own = ::getpriority(PRIO_PROCESS, 0);
+    const int nice = own > 0 ? std::max(identity.nice, own) : identity.nice;
+    if (::setpriority(PRIO_PROCESS, 0, nice) != 0)
+      return fail_errno("set the nice value", std::to_string(nice));
   }
   if (CPU_COUNT(&identity.processors) > 0 &&
       ::sched_setaffinity(0, sizeof identity.processors, &identity.processors) != 0) {

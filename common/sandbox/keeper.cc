@@ -1,6 +1,7 @@
 #include "sandbox/keeper.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -9,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -16,8 +18,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "sandbox/descendants.h"
+#include "sandbox/keeper_reply.h"
 #include "sandbox/keeper_setup.h"
 #include "sandbox/namespaces.h"
+#include "sandbox/signal_as.h"
 #include "wire/errors.h"
 #include "wire/messages.h"
 
@@ -25,9 +29,7 @@ namespace emud {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using namespace std::chrono_literals;
 
-constexpr auto hang_up_grace = 400ms;  // between SIGTERM and the end when the client is gone
 constexpr int end_limit_ms =
     5000;  // killed processes that are still not gone after this are stuck in the kernel
 constexpr std::size_t client_message_limit = 65536;
@@ -57,7 +59,9 @@ class Keeper {
   // What happens to the processes.
   void reap();
   void command_ended(ExitStatus status);
-  void client_gone();
+  void cancelled();
+  void time_is_over();
+  void ask_to_end();
   void end_everything();
 
   void reply(const wire::Reply& message);
@@ -78,7 +82,9 @@ class Keeper {
   bool wait_more_ = false;
   bool started_ = false;
   bool done_ = false;
-  std::optional<Clock::time_point> deadline_;  // when the grace is over
+  std::optional<Clock::time_point> deadline_;     // when the grace is over
+  std::optional<Clock::time_point> last_moment_;  // when the lease's time is over
+  std::optional<Error> verdict_;  // why the keeper ends the command, for a client that listens
 };
 
 // A process just cloned still has its parent's descriptors and, through emud, its event loop's.
@@ -99,6 +105,7 @@ Result<> Keeper::prepare(int report) {
   sigset_t children;
   ::sigemptyset(&children);
   ::sigaddset(&children, SIGCHLD);
+  if (!is_rootless()) ::sigaddset(&children, SIGTERM);  // a blocked signal comes though ignored
   ::sigprocmask(SIG_BLOCK, &children, nullptr);
   child_signal_.reset(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!child_signal_) return fail_errno("create", "a signal descriptor");
@@ -138,6 +145,8 @@ void Keeper::run() {
 }
 
 void Keeper::serve() {
+  if (plan_.limits.seconds > 0)
+    last_moment_ = Clock::now() + std::chrono::seconds{plan_.limits.seconds};
   while (!done_) {
     pollfd events[] = {
         {.fd = client_.fd(),
@@ -148,18 +157,22 @@ void Keeper::serve() {
     int timeout = -1;
     if (deadline_) {
       events[0].fd = -1;  // nobody is there to listen to
-      const auto left =
-          std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now()).count();
-      if (left <= 0) return;
-      timeout = static_cast<int>(left);
+      timeout = milliseconds_until(*deadline_);
+      if (timeout == 0) {
+        if (verdict_) command_ended({});
+        return;
+      }
+    } else if (last_moment_) {
+      timeout = milliseconds_until(*last_moment_);
+      if (timeout == 0) time_is_over();
     }
     if (::poll(events, 2, timeout) < 0 && errno != EINTR) return;
     if ((events[1].revents & POLLIN) != 0) reap();
     if (done_ || deadline_) continue;
-    if ((events[0].revents & POLLOUT) != 0 && !client_.flush()) client_gone();
+    if ((events[0].revents & POLLOUT) != 0 && !client_.flush()) ask_to_end();
     if ((events[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
       if (auto filled = client_.fill(); !filled) {
-        client_gone();
+        ask_to_end();
         continue;
       }
       while (auto frame = client_.take()) handle(*frame);
@@ -169,8 +182,7 @@ void Keeper::serve() {
 
 void Keeper::handle(const Frame& frame) {
   const auto call = wire::parse_call(frame.json);
-  if (!call)
-    return client_gone();  // it does not speak the protocol; nothing it says can be trusted
+  if (!call) return ask_to_end();  // it does not speak the protocol; nothing it says can be trusted
   if (call->method == "io.emud.Keeper.Wait") {
     if (started_) {
       return reply(wire::error_reply(
@@ -189,6 +201,7 @@ void Keeper::start() {
   started_ = true;
   if (plan_.command.arguments.empty()) return command_ended({});
   const auto steps = [&]() -> Result<> {
+    EMUD_TRY(limit_process(plan_.limits));
     if (nix_socket_) {
       EMUD_ASSIGN(nix_daemon_,
                   start_nix_daemon(*plan_.nix_daemon, *std::move(nix_socket_), cgroup_fd()));
@@ -228,11 +241,17 @@ void Keeper::signal(const wire::Call& call) {
   if (command_) {
     const int number = static_cast<int>(parameters->signal);
     pid_t group = is_rootless() ? 0 : command_.pid();
-    if (const pid_t foreground = terminal_ ? ::tcgetpgrp(terminal_.get()) : 0; foreground > 0)
-      group = foreground;
+    const pid_t foreground = terminal_ ? ::tcgetpgrp(terminal_.get()) : 0;
     // The command is this process's child and not reaped, so neither its pid nor its group can be
-    // another's.
-    if (group == 0 || ::kill(-group, number) != 0) command_.signal(number);
+    // another's. The foreground group can: the terminal still names it when it has ended.
+    bool sent = false;
+    if (foreground > 0 && foreground != group && !is_rootless()) {
+      sent = signal_group_as(plan_.identity, foreground, number);
+    } else {
+      group = foreground > 0 ? foreground : group;
+      sent = group > 0 && ::kill(-group, number) == 0;
+    }
+    if (!sent) command_.signal(number);
   }
   if (!call.oneway) reply(wire::Reply{.parameters = "{}", .error = {}, .continues = false});
 }
@@ -250,8 +269,9 @@ void Keeper::resize(const wire::Call& call) {
 }
 
 void Keeper::reap() {
-  signalfd_siginfo drained[8];
-  while (::read(child_signal_.get(), drained, sizeof drained) > 0) {
+  signalfd_siginfo signal{};
+  while (::read(child_signal_.get(), &signal, sizeof signal) > 0) {
+    if (signal.ssi_signo == SIGTERM) cancelled();
   }
   for (;;) {
     int raw = 0;
@@ -278,25 +298,35 @@ void Keeper::reap() {
 }
 
 void Keeper::command_ended(ExitStatus status) {
+  std::vector<std::string> notes;  // of the cgroup, before it is removed
+  if (plan_.cgroup) notes = limits_that_were_hit(*plan_.cgroup);
   end_everything();
-  wire::WaitReply ended;
-  if (status.signal != 0) {
-    ended.signal = status.signal;
-    ended.core_dumped = status.core_dumped;
-  } else {
-    ended.status = status.code;
-  }
-  const auto microseconds = [](const timeval& time) {
-    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_usec;
-  };
-  ended.user_time = microseconds(status.usage.ru_utime);
-  ended.system_time = microseconds(status.usage.ru_stime);
-  ended.maximum_resident_set = status.usage.ru_maxrss;
-  reply(wire::Reply{.parameters = wire::to_json(ended), .error = {}, .continues = false});
+  reply(verdict_ ? wire::error_reply(wire::keeper_interface, *verdict_)
+                 : wait_reply(status, std::move(notes)));
   done_ = true;
 }
 
-void Keeper::client_gone() {
+void Keeper::cancelled() {
+  if (!verdict_) {
+    verdict_ = fail(Errc::cancelled, "run", "the command",
+                    fmt::format("lease {} was cancelled", plan_.lease),
+                    "Its owner or root called Cancel: look into emud's log")
+                   .error();
+  }
+  ask_to_end();
+}
+
+void Keeper::time_is_over() {
+  last_moment_.reset();
+  verdict_ = fail(Errc::timed_out, "run", "the command",
+                  fmt::format("its time is over: lease {} may take {} seconds", plan_.lease,
+                              plan_.limits.seconds),
+                  "Raise lease-seconds in the configuration of emud, or --limit-seconds")
+                 .error();
+  ask_to_end();
+}
+
+void Keeper::ask_to_end() {
   if (deadline_ || done_) return;
   if (!command_) {
     done_ = true;
@@ -308,7 +338,7 @@ void Keeper::client_gone() {
     ::kill(-command_.pid(), SIGTERM);
   }
   command_.signal(SIGCONT);
-  deadline_ = Clock::now() + hang_up_grace;
+  deadline_ = Clock::now() + plan_.grace;
 }
 
 // Nobody and nothing of the lease is left when this returns, so that the client, told after it,

@@ -4,6 +4,7 @@
 // is gone (design: "keeper").
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/command.h"
 #include "sandbox/identity.h"
+#include "sandbox/limits.h"
 #include "sandbox/nix.h"
 
 namespace emud {
@@ -39,6 +41,9 @@ struct KeeperPlan {
   UniqueFd working_directory;    // of the caller; none: as it is
   std::optional<Cgroup> cgroup;  // where the command and all it starts live
   std::optional<NixDaemonPlan> nix_daemon;
+  std::chrono::milliseconds grace{400};  // between SIGTERM and the end of everything when the
+                                         // client is gone or the lease is cancelled
+  LeaseLimits limits;     // what the cgroup does not see to: of each process; seconds: of the lease
   std::string directory;  // the lease's runtime directory, removed at the end; empty: none
   UniqueFd report;        // to the parent, until ready
   UniqueFd channel;       // to the client, io.emud.Keeper
@@ -57,8 +62,10 @@ inline constexpr std::string_view proven = "proven";
 inline constexpr std::string_view ready = "ready";
 }  // namespace keeper_step
 
-// The whole life of a keeper, in a process just cloned for it. Never returns. If the report channel
-// ends before the lease is ready, it gives up: nobody would hear of it.
+// The whole life of a keeper, in a process just cloned for it. Never returns. SIGTERM cancels the
+// lease (not rootless, where it is a signal of the user's terminal): the command gets it and the
+// plan's grace; a command that is killed after that is io.emud.Keeper.Failed to the client. If the
+// report channel ends before the lease is ready, it gives up: nobody would hear of it.
 [[noreturn]] void run_keeper(KeeperPlan plan);
 
 // The clone3(2) flags a keeper of that mode is started with.

@@ -78,10 +78,19 @@ Result<std::optional<Registry>> bring_up_private(KeeperPlan& plan, Channel& repo
   } else {
     EMUD_TRY(enter_rootless_namespaces(plan));
   }
-  EMUD_ASSIGN(Registry registry, Registry::mount_private());
+  auto mounted = Registry::mount_private();
+  if (!mounted) {
+    Error error = std::move(mounted).error();
+    if (error.code == Errc::permission_denied && apparmor_restricts_user_namespaces()) {
+      error.hint = user_namespace_hint();
+    }
+    return std::unexpected(std::move(error));
+  }
+  Registry registry = *std::move(mounted);
   for (const auto& handler : plan.handlers) {
     EMUD_TRY(registry.add(*handler.architecture, handler.emulator));
   }
+  EMUD_TRY(registry.seal());
   for (const auto& handler : plan.handlers) {
     if (handler.proven) continue;
     EMUD_TRY(report_step(report, keeper_step::probing, handler.architecture->name));

@@ -5,6 +5,8 @@
 #include <sched.h>
 
 #include <cerrno>
+#include <string>
+#include <utility>
 
 #include "base/file.h"
 
@@ -27,17 +29,31 @@ Result<> map_identity(pid_t child) {
 }
 
 Result<> map_self(uid_t inside, uid_t outside, gid_t group_inside, gid_t group_outside) {
-  EMUD_TRY(write_control(AT_FDCWD, "/proc/self/setgroups", "deny"));
-  EMUD_TRY(write_control(AT_FDCWD, "/proc/self/uid_map", fmt::format("{} {} 1", inside, outside)));
-  return write_control(AT_FDCWD, "/proc/self/gid_map",
-                       fmt::format("{} {} 1", group_inside, group_outside));
+  const std::pair<std::string, std::string> files[] = {
+      {"/proc/self/setgroups", "deny"},
+      {"/proc/self/uid_map", fmt::format("{} {} 1", inside, outside)},
+      {"/proc/self/gid_map", fmt::format("{} {} 1", group_inside, group_outside)},
+  };
+  for (const auto& [file, text] : files) {
+    // Where AppArmor restricts user namespaces, making one succeeds and this is refused.
+    if (auto written = write_control(AT_FDCWD, file, text); !written) {
+      return fail_errno(written.error().errno_value, "map your user into", "a user namespace",
+                        user_namespace_hint());
+    }
+  }
+  return {};
+}
+
+bool apparmor_restricts_user_namespaces() {
+  return sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1");
 }
 
 std::string_view user_namespace_hint() {
-  if (sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")) {
-    return "AppArmor refuses unprivileged user namespaces here: install emud's AppArmor profile "
-           "for emuctl, or "
-           "start emud and run without --rootless";
+  if (apparmor_restricts_user_namespaces()) {
+    return "AppArmor keeps users from user namespaces here "
+           "(kernel.apparmor_restrict_unprivileged_userns is 1): start emud and run without "
+           "--rootless, or allow them with `sysctl "
+           "kernel.apparmor_restrict_unprivileged_userns=0`";
   }
   if (sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0")) {
     return "Unprivileged user namespaces are switched off: `sysctl "

@@ -24,6 +24,10 @@ namespace emud {
 // what: for the error.
 [[nodiscard]] Result<> unshare_namespaces(int flags, std::string_view what);
 
+// Ubuntu's restriction (since 23.10): an unprivileged process gets its user namespace, and no
+// capability in it.
+[[nodiscard]] bool apparmor_restricts_user_namespaces();
+
 // What to do about a refused user namespace, from what the machine says of itself (sysctls,
 // AppArmor).
 [[nodiscard]] std::string_view user_namespace_hint();

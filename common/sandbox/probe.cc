@@ -84,11 +84,6 @@ Result<> enter_empty_root(std::span<const std::byte> image) {
   ::_exit(1);
 }
 
-int milliseconds_until(Clock::time_point deadline) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-  return std::max(0, static_cast<int>(left.count()));
-}
-
 // Everything it prints until it closes its end; false when the deadline came first.
 bool collect(int fd, std::string& output, Clock::time_point deadline) {
   for (;;) {

@@ -110,6 +110,13 @@ Result<Child> clone_child(const CloneOptions& options) {
   return Child{static_cast<pid_t>(pid), UniqueFd{pidfd}};  // CLONE_PIDFD is close-on-exec
 }
 
+int milliseconds_until(std::chrono::steady_clock::time_point deadline) {
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  return static_cast<int>(
+      std::clamp(left, std::chrono::milliseconds{0}, std::chrono::milliseconds{3'600'000}).count());
+}
+
 void close_other_fds(std::vector<int> keep) {
   std::ranges::sort(keep);
   unsigned first = 3;

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -66,6 +67,9 @@ struct CloneOptions {
 // thread: nothing runs pthread_atfork handlers. Signals are blocked around it, so the child starts
 // before any handler can run in it; the child gets default handlers and an empty signal mask.
 [[nodiscard]] Result<Child> clone_child(const CloneOptions& options = {});
+
+// A timeout for poll(2): the milliseconds until then, rounded up, from 0 to an hour.
+[[nodiscard]] int milliseconds_until(std::chrono::steady_clock::time_point deadline);
 
 // Closes every descriptor from 3 on that is not in `keep` (close_range(2)).
 void close_other_fds(std::vector<int> keep);

@@ -43,6 +43,14 @@ std::vector<UniqueFd> received_fds(msghdr& header) {
   return fds;
 }
 
+// RFC 8259: white space may stand before an object.
+Result<> check_beginning(std::string_view part) {
+  const std::size_t first = part.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || part[first] == '{') return {};
+  return fail(Errc::protocol, "receive", "a message",
+              "it is no Varlink message: it does not begin with '{'", "Is this emud's socket?");
+}
+
 // One sendmsg(2). The number of bytes that went; 0: would block. The kernel sends the descriptors
 // with the first byte (unix_stream_sendmsg), so that they are gone if anything is.
 Result<std::size_t> send_some(int socket, std::string_view bytes, std::span<const UniqueFd> fds) {
@@ -112,6 +120,10 @@ Result<bool> Channel::read_once() {
                             max_message_, max_message_fds),
                 "Wait for the answer to a call before sending the next");
   }
+  if (admission_) {
+    std::vector<UniqueFd> none;
+    EMUD_TRY(admission_(input_.size() + ready_cost_, input_fds_.size() + ready_fds_, none));
+  }
   std::array<char, chunk_size> buffer;
   alignas(cmsghdr) std::array<char, control_size> control;
   iovec vector{buffer.data(), buffer.size()};
@@ -128,6 +140,10 @@ Result<bool> Channel::read_once() {
   if (count < 0) return fail_errno("receive", "a message", retry_hint);
 
   std::vector<UniqueFd> fds = received_fds(header);
+  if (admission_) {
+    EMUD_TRY(admission_(input_.size() + ready_cost_ + static_cast<std::size_t>(count),
+                        input_fds_.size() + ready_fds_ + fds.size(), fds));
+  }
   if ((header.msg_flags & MSG_CTRUNC) != 0) {
     return fail(Errc::protocol, "receive", "a message",
                 "descriptors were lost: too many came, or no more may be open here",
@@ -151,6 +167,7 @@ Result<> Channel::split(std::string_view chunk, std::vector<UniqueFd> fds) {
       return fail(Errc::limit_exceeded, "receive", "a message",
                   fmt::format("it is longer than {} bytes", max_message_), size_hint);
     }
+    if (expects_objects_ && input_.empty()) EMUD_TRY(check_beginning(part));
     input_.append(part);
     const bool complete = end != std::string_view::npos;
     chunk.remove_prefix(complete ? end + 1 : chunk.size());

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,11 +43,24 @@ class [[nodiscard]] Channel {
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 
+  // Asked before each read, with nothing new, and after it: what is held of the peer now, in bytes
+  // and descriptors, and the descriptors that are new. Its error is fill's.
+  using Admission = std::function<Result<>(std::size_t bytes, std::size_t descriptors,
+                                           std::vector<UniqueFd>& received)>;
+  void set_admission(Admission admission) { admission_ = std::move(admission); }
+
+  // From now on a message that does not begin as a JSON object is a protocol error of fill's, at
+  // its first byte: whoever answers with something else (a banner, HTTP) may never send a NUL.
+  void expect_objects() { expects_objects_ = true; }
+
+  // Gives the socket up. Nothing else may be called afterwards.
+  [[nodiscard]] UniqueFd take_socket() { return std::move(socket_); }
+
   // Reads once, whatever is there (recvmsg(2) with MSG_DONTWAIT and MSG_CMSG_CLOEXEC). false: would
   // block, nothing was read. Errors: disconnected at end of file; limit_exceeded for a message that
   // grows beyond the bound or has more than max_message_fds descriptors, and where the messages not
-  // yet taken exceed these bounds; protocol if descriptors were truncated. An error is final: what
-  // is unfinished is dropped, its descriptors are closed, and every later call says the same.
+  // yet taken exceed these bounds; protocol if descriptors were truncated. An error is final:
+  // what is unfinished is dropped, its descriptors are closed, and every later call says the same.
   // Messages that were whole before can still be taken.
   [[nodiscard]] Result<bool> fill();
 
@@ -75,6 +89,8 @@ class [[nodiscard]] Channel {
 
   UniqueFd socket_;
   std::size_t max_message_;
+  Admission admission_;
+  bool expects_objects_ = false;
   // Of the unfinished message. There is no NUL in it, so that only new bytes are scanned for one.
   std::string input_;
   std::vector<UniqueFd> input_fds_;

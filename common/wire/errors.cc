@@ -148,6 +148,10 @@ Reply interface_not_found(std::string_view interface) {
   return reply_with(service_interface, "InterfaceNotFound", {{"interface", interface}});
 }
 
+Reply expected_more() {
+  return reply_with(service_interface, "ExpectedMore", nlohmann::ordered_json::object());
+}
+
 Error error_of(const Reply& reply) {
   json parameters = parse_json(reply.parameters).value_or(json::object());
   if (!parameters.is_object()) parameters = json::object();
@@ -179,8 +183,6 @@ int verb_exit_status(const Error& error) {
     case Errc::invalid_argument:
     case Errc::unknown_architecture:
       return 2;
-    case Errc::not_ready:
-      return 3;
     default:
       return 1;
   }

@@ -24,6 +24,7 @@ inline constexpr std::string_view service_interface = "org.varlink.service";
 [[nodiscard]] Reply invalid_parameter(const Error& error);  // its object is the parameter's name
 [[nodiscard]] Reply method_not_found(std::string_view method);
 [[nodiscard]] Reply interface_not_found(std::string_view interface);
+[[nodiscard]] Reply expected_more();
 
 // The Error a reply carries: what error_reply was given, with the code of the Varlink error's name.
 // io.emud.Keeper.Failed gets the code that fail_errno gives its errno, or system. Errors of
@@ -34,8 +35,10 @@ inline constexpr std::string_view service_interface = "org.varlink.service";
 // What `emuctl run` exits with: 127, 126, else 125.
 [[nodiscard]] int run_exit_status(const Error& error);
 
-// What the other verbs exit with: 2 for invalid_argument and unknown_architecture, 3 for not_ready,
-// else 1.
+// `probe` and `doctor` only: something is not ready.
+inline constexpr int exit_not_ready = 3;
+
+// What the other verbs exit with: 2 for invalid_argument and unknown_architecture, else 1.
 [[nodiscard]] int verb_exit_status(const Error& error);
 
 }  // namespace emud::wire

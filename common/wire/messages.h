@@ -47,11 +47,29 @@ struct Emulator {
   std::string architecture, version, digest, source, installed;
 };
 
+struct ListedEmulator {
+  std::string architecture, version, digest;
+  bool installed = false;
+  bool is_default = false;
+  std::string source;
+  std::optional<std::string> time;
+  std::int64_t size = 0;
+  std::vector<std::string> notes, used_by;
+};
+
+struct CheckedEmulator {
+  std::string digest;
+  std::optional<std::string> architecture, version, problem, moved_to;
+  std::vector<std::string> used_by;
+};
+
 struct Handler {
-  std::string architecture, name, interpreter, flags, version, digest;
+  std::string architecture, name, interpreter, flags, version, digest, state;
+  std::optional<std::string> reason;
   std::int64_t leases = 0;
   bool pinned = false;
   bool persistent = false;
+  std::int64_t healed = 0;
 };
 
 struct ForeignHandler {
@@ -59,19 +77,35 @@ struct ForeignHandler {
   std::optional<std::string> architecture;
   std::string interpreter, flags;
   bool enabled = false;
+  std::optional<std::string> note;
 };
 
 struct LeaseInfo {
   std::string id, scope, state;
   std::vector<std::string> architectures;
-  std::int64_t uid = 0, pid = 0, keeper = 0;
-  std::string purpose;
+  std::int64_t uid = 0;
+  std::string user;
+  std::int64_t pid = 0, keeper = 0;
+  std::optional<std::string> purpose;
   std::int64_t started = 0;  // seconds since 1970
+  std::optional<std::int64_t> ends, processes, cpu_time, memory;
+};
+
+struct Limits {
+  std::optional<std::int64_t> processes, memory, cpu_weight, seconds;
 };
 
 struct Progress {
   std::string step, object;
   std::optional<std::int64_t> done, total;
+};
+
+struct Event {
+  std::int64_t time = 0;  // microseconds since 1970
+  std::string kind;
+  std::optional<std::string> architecture, lease, scope;
+  std::optional<std::int64_t> uid, pid, lost;
+  std::string text;
 };
 
 struct Descriptor {
@@ -95,11 +129,13 @@ struct GetStatusReply {
 struct AcquireCall {
   std::vector<std::string> architectures;
   std::optional<std::string> purpose, emulator;
+  std::optional<bool> fetch;
+  std::optional<std::string> resume;
 };
 struct AcquireReply {
   std::optional<Progress> progress;
   std::optional<std::string> lease;
-  std::optional<std::vector<std::string>> native;
+  std::optional<std::vector<std::string>> native, notes;
 };
 
 struct ReleaseCall {
@@ -115,7 +151,8 @@ struct RunCall {
   std::vector<Descriptor> descriptors;
   std::optional<std::int64_t> terminal;
   std::int64_t umask = 022;
-  std::optional<bool> nix, fresh;
+  std::optional<bool> nix, fresh, fetch;
+  std::optional<Limits> limits;
 };
 struct RunReply {
   std::optional<Progress> progress;
@@ -131,12 +168,12 @@ struct CancelCall {
 struct RegisterCall {
   std::vector<std::string> architectures;
   std::optional<std::string> emulator;
-  std::optional<bool> persist;
+  std::optional<bool> persist, fetch;
 };
 struct RegisterReply {
   std::optional<Progress> progress;
   std::optional<std::vector<Handler>> handlers;
-  std::optional<std::vector<std::string>> native;
+  std::optional<std::vector<std::string>> native, notes;
 };
 
 struct UnregisterCall {
@@ -148,17 +185,34 @@ struct UnregisterReply {
 };
 
 struct InstallEmulatorCall {
-  std::int64_t file = 0;
-  std::string name, digest;
-  std::optional<std::string> architecture;
+  std::vector<std::string> architectures;
+  std::optional<std::string> emulator;
+  std::optional<std::int64_t> file;
+  std::optional<std::string> name, url, digest;
 };
 struct InstallEmulatorReply {
   std::optional<Progress> progress;
   std::optional<std::vector<Emulator>> emulators;
 };
 
+struct MonitorReply {
+  Event event;
+};
+
 struct RemoveEmulatorCall {
   std::string digest;
+};
+
+struct VerifyEmulatorsReply {
+  std::vector<CheckedEmulator> emulators;
+};
+
+struct PruneEmulatorsReply {
+  std::vector<Emulator> removed;
+};
+
+struct ListEmulatorsReply {
+  std::vector<ListedEmulator> emulators;
 };
 
 // ---- io.emud.Keeper ---------------------------------------------------------
@@ -167,6 +221,7 @@ struct WaitReply {
   std::optional<std::int64_t> stopped, status, signal;
   std::optional<bool> core_dumped;
   std::optional<std::int64_t> user_time, system_time, maximum_resident_set;
+  std::optional<std::vector<std::string>> notes;
 };
 
 struct SignalCall {

@@ -13,6 +13,7 @@ void fields(auto& visit, Is<WaitReply> auto& m) {
   visit("userTime", m.user_time);
   visit("systemTime", m.system_time);
   visit("maximumResidentSet", m.maximum_resident_set);
+  visit("notes", m.notes);
 }
 
 void fields(auto& visit, Is<SignalCall> auto& m) {

@@ -11,6 +11,13 @@ void fields(auto& visit, Is<Descriptor> auto& m) {
   visit("index", m.index);
 }
 
+void fields(auto& visit, Is<Limits> auto& m) {
+  visit("processes", m.processes);
+  visit("memory", m.memory);
+  visit("cpuWeight", m.cpu_weight);
+  visit("seconds", m.seconds);
+}
+
 namespace {
 
 using Strings = std::vector<std::string>;
@@ -33,6 +40,8 @@ void fields(auto& visit, Is<EncodedRunCall> auto& m) {
   visit("umask", m.umask);
   visit("nix", m.nix);
   visit("fresh", m.fresh);
+  visit("fetch", m.fetch);
+  visit("limits", m.limits);
 }
 
 constexpr std::string_view digits = "0123456789abcdef";
@@ -77,6 +86,7 @@ Result<> decode_hex(std::string_view name, Strings& strings) {
 }  // namespace
 
 EMUD_WIRE_MESSAGE(Descriptor);
+EMUD_WIRE_MESSAGE(Limits);
 
 template <>
 std::string to_json(const RunCall& message) {

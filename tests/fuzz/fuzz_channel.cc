@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
 
+#include "fuzz/require.h"
 #include "wire/channel.h"
 
 namespace {
@@ -17,10 +17,6 @@ namespace {
 using namespace emud;
 
 constexpr std::size_t bound = 512;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 void send_portion(int socket, std::string_view bytes, std::size_t fds) {
   iovec vector{const_cast<char*>(bytes.data()), bytes.size()};

@@ -2,21 +2,22 @@
 // unchanged.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "emulator/manifest.h"
 #include "emulator/version.h"
+#include "fuzz/require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace emud;
   const std::string_view text{reinterpret_cast<const char*>(data), size};
   if (const auto manifest = parse_manifest(text, "fuzz")) {
     const auto again = parse_manifest(format_manifest(*manifest), "fuzz");
-    if (!again || *again != *manifest) std::abort();
-  } else if (manifest.error().code != Errc::invalid_argument || manifest.error().reason.empty()) {
-    std::abort();
+    require(again && *again == *manifest);
+  } else {
+    require(manifest.error().code == Errc::invalid_argument && !manifest.error().reason.empty());
   }
-  if (const auto banner = parse_banner(text); banner && !is_version(banner->version)) std::abort();
+  const auto banner = parse_banner(text);
+  require(!banner || is_version(banner->version));
   return 0;
 }

@@ -1,11 +1,11 @@
 // Any text as a message: it is refused, or it is read into a struct whose own text is read into the
 // same struct again.
-#include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "fuzz/require.h"
 #include "wire/errors.h"
 #include "wire/messages.h"
 
@@ -13,10 +13,6 @@ namespace {
 
 using namespace emud;
 using namespace emud::wire;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 template <class Message>
 void reread(std::string_view text) {
@@ -55,38 +51,49 @@ void carry_bytes(std::string_view bytes) {
   require(read && read->arguments == call.arguments);
 }
 
-constexpr std::array targets{
-    read_envelopes,
-    carry_bytes,
-    reread<RunCall>,
-    reread<RunReply>,
-    reread<GetStatusReply>,
-    reread<AcquireCall>,
-    reread<AcquireReply>,
-    reread<RegisterCall>,
-    reread<RegisterReply>,
-    reread<UnregisterCall>,
-    reread<UnregisterReply>,
-    reread<InstallEmulatorCall>,
-    reread<InstallEmulatorReply>,
-    reread<ReleaseCall>,
-    reread<CancelCall>,
-    reread<RemoveEmulatorCall>,
-    reread<WaitReply>,
-    reread<SignalCall>,
-    reread<ResizeCall>,
-    reread<GetInfoReply>,
-    reread<GetInterfaceDescriptionCall>,
-    reread<GetInterfaceDescriptionReply>,
-    reread<Nothing>,
+using Reader = void (*)(std::string_view);
+
+#define EMUD_MESSAGE(name) {#name, reread<name>}
+constexpr std::pair<std::string_view, Reader> readers[]{
+    {"envelope", read_envelopes},
+    {"bytes", carry_bytes},
+    EMUD_MESSAGE(RunCall),
+    EMUD_MESSAGE(RunReply),
+    EMUD_MESSAGE(GetStatusReply),
+    EMUD_MESSAGE(AcquireCall),
+    EMUD_MESSAGE(AcquireReply),
+    EMUD_MESSAGE(RegisterCall),
+    EMUD_MESSAGE(RegisterReply),
+    EMUD_MESSAGE(UnregisterCall),
+    EMUD_MESSAGE(UnregisterReply),
+    EMUD_MESSAGE(InstallEmulatorCall),
+    EMUD_MESSAGE(InstallEmulatorReply),
+    EMUD_MESSAGE(MonitorReply),
+    EMUD_MESSAGE(ReleaseCall),
+    EMUD_MESSAGE(CancelCall),
+    EMUD_MESSAGE(RemoveEmulatorCall),
+    EMUD_MESSAGE(VerifyEmulatorsReply),
+    EMUD_MESSAGE(PruneEmulatorsReply),
+    EMUD_MESSAGE(ListEmulatorsReply),
+    EMUD_MESSAGE(WaitReply),
+    EMUD_MESSAGE(SignalCall),
+    EMUD_MESSAGE(ResizeCall),
+    EMUD_MESSAGE(GetInfoReply),
+    EMUD_MESSAGE(GetInterfaceDescriptionCall),
+    EMUD_MESSAGE(GetInterfaceDescriptionReply),
+    EMUD_MESSAGE(Nothing),
 };
+#undef EMUD_MESSAGE
 
 }  // namespace
 
-// The first byte chooses the message.
+// The first line names what the rest is read as.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const std::string_view text{reinterpret_cast<const char*>(data) + 1, size - 1};
-  targets[data[0] % targets.size()](text);
+  const std::string_view input{reinterpret_cast<const char*>(data), size};
+  const std::string_view name = input.substr(0, input.find('\n'));
+  if (name.size() == input.size()) return 0;
+  for (const auto& [known, read] : readers) {
+    if (known == name) read(input.substr(name.size() + 1));
+  }
   return 0;
 }

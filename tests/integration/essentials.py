@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import struct
 import subprocess
 
 from support import *
@@ -41,10 +42,14 @@ class HostWatch:
         os.close(self.fd)
 
 
-def register_by_hand(name, magic, interpreter="/bin/true", flags=""):
+# What an aarch64 program of ELFOSABI_NONE begins with.
+AARCH64_MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
+
+
+def register_by_hand(name, magic, interpreter="/bin/true", flags="", mask=""):
     """An entry that is not emud's, in this machine's binfmt_misc: its text."""
     with open(f"{BINFMT_MISC}/register", "w", encoding="utf-8") as file:
-        file.write(f":{name}:M::{magic}::{interpreter}:{flags}")
+        file.write(f":{name}:M::{magic}:{mask}:{interpreter}:{flags}")
     return entry(name)
 
 
@@ -90,6 +95,20 @@ class ErrorCase(TestCase):
     def assert_alive(self):
         self.assertIsNone(self.emud.process.poll(), "emud has ended")
         self.assert_status(self.emuctl("status"), 0)
+
+
+class HolderCase(TestCase):
+    """Host leases held by `emuctl lease` until they are released."""
+
+    def hold(self, *architectures, user=CAROL):
+        process = self.start_emuctl("lease", *architectures, user=user, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True)
+        self.assertEqual(process.stdout.readline(), "ready\n", process.stderr)
+        return process
+
+    def release(self, process):
+        _, err = process.communicate("", SECONDS_TO_RUN)
+        self.assertEqual(process.returncode, 0, err)
 
 
 class Essentials:
@@ -255,6 +274,56 @@ class Essentials:
                 self.assert_status(done, status)
                 self.assertIn(words, done.stderr)
                 self.assertEqual(done.stdout, "")
+
+    def test_program_without_a_handler(self):
+        """What the kernel only calls an exec format error: the message tells whose program it is, or what is wrong with it."""
+        directory = self.temporary_directory(ALICE)
+        whole = guest("hello-arm64").read_bytes()
+        machine = f"execute {guest('hello-arm64')}: it is a program for aarch64, and there is no handler for aarch64 here"
+        for name, data, words in (
+            (guest("hello-arm64"), None, (machine, "Add `-a aarch64`")),
+            ("script", f"#!{guest('hello-arm64')} word\n".encode(), ("the interpreter of", "Add `-a aarch64`")),
+            ("empty", b"", ("the file is empty",)),
+            ("text", b"echo text\n", ("neither a program nor a script", "sh FILE")),
+            ("unknown", whole[:18] + b"\xfe\xfe" + whole[20:], ("a machine that emud has no emulator for",)),
+            ("object", whole[:16] + b"\1\0" + whole[18:], ("it is not an executable",)),
+            ("missing\nline", b"#!/no/such/interpreter\n", ("/no/such/interpreter is not",)),
+        ):
+            with self.subTest(name=name):
+                if data is not None:
+                    name = directory / name
+                    name.write_bytes(data)
+                    name.chmod(0o755)
+                done = self.emuctl_run(name, architecture="riscv64")
+                self.assert_status(done, 126)
+                for word in words:
+                    self.assertIn(word, done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_dynamic_program_without_its_linker(self):
+        linker = "/lib/ld-linux-aarch64.so.1"
+        self.require(not os.path.exists(linker) and not os.path.exists("/etc/qemu-binfmt/aarch64"), "this machine has the C library")
+        program = self.temporary_directory(ALICE) / "dynamic"
+        data = bytearray(guest("hello-arm64").read_bytes())
+        # The second program header becomes PT_INTERP, with its path where the section headers were.
+        header = 64 + 56
+        path = linker.encode() + b"\0"
+        data[header:header + 56] = struct.pack("<IIQQQQQQ", 3, 4, len(data), 0, 0, len(path), len(path), 1)
+        program.write_bytes(data + path)
+        program.chmod(0o755)
+        done = self.emuctl("run", *self.options, program)
+        self.assert_status(done, 255)
+        self.assertIn(linker, done.stderr)
+        self.assertIn("QEMU_LD_PREFIX", done.stderr)
+
+    def test_command_cannot_change_its_handlers(self):
+        remove = f"echo -1 > {BINFMT_MISC}/emud-aarch64"
+        add = f"echo :other:M::other::/bin/true: > {BINFMT_MISC}/register"
+        nested = f"unshare -Urm sh -c 'mount -o remount,bind,rw {BINFMT_MISC}; {remove}; {add}'"
+        done = self.emuctl_run("sh", "-c", f"{remove}; {add}; {nested}; ls {BINFMT_MISC}; {guest('hello-arm64')}")
+        self.assert_status(done, 0)
+        self.assertEqual(done.stdout.split("\n"), ["emud-aarch64", "register", "status", "hello from aarch64", ""])
+        self.assertGreaterEqual(done.stderr.count("Read-only") + done.stderr.count("denied"), 4, done.stderr)
 
     def test_aliases(self):
         for alias in ("arm64", "linux/arm64", "aarch64-linux", "AArch64", "arm64,aarch64"):

@@ -21,6 +21,14 @@ SOURCE_DIR = pathlib.Path(os.environ.get("EMUD_SOURCE_DIR", pathlib.Path(__file_
 BUILD_DIR = pathlib.Path(os.environ.get("EMUD_BUILD_DIR", SOURCE_DIR / "build/release"))
 BIN_DIR = pathlib.Path(os.environ.get("EMUD_BIN_DIR", BUILD_DIR / "bin"))
 BINFMT_MISC = "/proc/sys/fs/binfmt_misc"
+if "EMUD_HERMETIC" in os.environ:
+    # The tests' shell scripts name programs without quotes, and the checkout's path may have a space: links of this throw-away
+    # machine's have none. (This is imported more than once on it: by the test and by what it starts.)
+    _links = {f"/run/checkout-{name}": path for name, path in (("source", SOURCE_DIR), ("build", BUILD_DIR), ("bin", BIN_DIR))}
+    for _link, _path in _links.items():
+        if not os.path.islink(_link):
+            os.symlink(_path.resolve(), _link)
+    SOURCE_DIR, BUILD_DIR, BIN_DIR = map(pathlib.Path, _links)
 SKIP = 77
 SECONDS_TO_END = 10  # what emud and its leases are given to be gone
 SECONDS_TO_RUN = 120  # what a command of a test is given
@@ -58,10 +66,11 @@ CAROL = User("carol", 64003, (64000,))
 
 
 def start(arguments, user=ROOT, env=None, **options):
-    """Popen as that user, in a clean environment with `env` added."""
+    """Popen as that user, in a clean environment with `env` added. No test fetches anything: the catalog is empty unless a
+    test names one."""
     options.setdefault("stdin", subprocess.DEVNULL)
     options.setdefault("cwd", user.home)
-    environment = user.environment() | (env or {})
+    environment = user.environment() | {"EMUD_DATA": "/nonexistent"} | (env or {})
     return subprocess.Popen([str(word) for word in arguments], env=environment, **user.credentials(), **options)
 
 

@@ -188,6 +188,41 @@ class Callers(RightsCase):
         self.assertEqual(process.returncode, 0)
 
 
+class LeaseLimits(RightsCase):
+    def hold(self, emud, user=ALICE):
+        process = self.start_emuctl("run", "-a", "arm64", "--", *HOLD, emud=emud, user=user, cwd="/", stdin=subprocess.PIPE,
+                                    stdout=subprocess.PIPE, text=True)
+        expect_line(process.stdout, "ready")
+        return process
+
+    def assert_no_more(self, emud, key, user=ALICE):
+        done = self.emuctl("run", "-a", "arm64", "--", "true", emud=emud, user=user)
+        self.assert_status(done, 125)
+        self.assertIn(key, done.stderr)
+
+    def test_subordinate_users_count_as_their_owner(self):
+        pathlib.Path("/etc/subuid").write_text("alice:200000:65536\n", encoding="utf-8")
+        small = self.start_emud("--max-leases-per-user", "1")
+        process = self.hold(small, User("alice", 200_001))
+        self.assert_no_more(small, "max-leases-per-user")
+        self.finish(process)
+
+    def test_first_lease_of_a_user_is_always_granted(self):
+        small = self.start_emud("--max-leases", "1")
+        process = self.hold(small)
+        self.assert_no_more(small, "max-leases")
+        self.assert_status(self.emuctl("run", "-a", "arm64", "--", "true", emud=small, user=BOB), 0)
+        self.finish(process)
+
+    def test_leases_of_an_earlier_emud_count(self):
+        small = self.start_emud("--max-leases-per-user", "1")
+        process = self.hold(small)
+        small.kill()
+        small.start()
+        self.assert_no_more(small, "max-leases-per-user")
+        self.finish(process)
+
+
 class Descriptors(RightsCase):
     """What a client may name in Run."""
 

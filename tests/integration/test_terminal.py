@@ -229,6 +229,21 @@ class ThroughEmud(Terminals, TestCase):
         self.assert_status(done, 0)
         self.assertIn("/dev/pts", done.stdout)
 
+    def test_terminal_is_restored_after_a_kill_of_emuctl(self):
+        """Not by the shell: one without job control leaves the modes alone."""
+        screen = self.screen()
+        screen.type(f"exec sh -c '{self.line(f'sh -c {chr(34)}echo wait$((1))ing; sleep 1000{chr(34)}')}; echo sta$((1))tus $?; read line'\n")
+        screen.expect("wait1ing")
+        raw, canonical = screen.modes()[3], termios.ICANON | termios.ECHO | termios.ISIG
+        self.assertEqual(raw & canonical, 0)
+        emuctl = min(pid for pid, command in processes().items() if command.startswith(f"{BIN_DIR}/emuctl"))  # not its guard
+        os.kill(emuctl, signal.SIGKILL)
+        screen.expect("sta1tus 137")
+        deadline = time.monotonic() + SECONDS_TO_END
+        while screen.modes()[3] & canonical != canonical or self.emuds[0].leases():
+            self.assertLess(time.monotonic(), deadline, "the terminal was left raw, or the lease is still there")
+            time.sleep(0.02)
+
 
 class Rootless(Terminals, TestCase):
     options = "--rootless"

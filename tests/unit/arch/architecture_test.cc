@@ -84,6 +84,8 @@ TEST_CASE("names of Debian, Docker, Nix, GNU and uname are known, in any case") 
       {"linux/arm64/v8", "aarch64"},
       {"linux/arm/v7", "arm"},
       {"linux/arm/v6", "arm"},
+      {"arm32v7", "arm"},
+      {"arm64v8", "aarch64"},
       {"linux/amd64", "x86_64"},
       {"linux/386", "i386"},
       {"linux/ppc64le", "ppc64le"},
@@ -119,6 +121,12 @@ TEST_CASE("an unknown name fails and suggests the nearest") {
   CHECK(arm65.error().object == "arm65");
   CHECK(arm65.error().hint ==
         "Did you mean arm64 or armv5? `emuctl run --help` lists all architectures");
+  CHECK(find_architecture("riscv").error().hint.starts_with("Did you mean riscv32 or riscv64? "));
+  CHECK(find_architecture("arm6").error().hint.starts_with("Did you mean arm64"));
+  CHECK(find_architecture("power").error().hint.starts_with("Did you mean powerpc, powerpc64 or "));
+  CHECK(find_architecture("linux/ar")
+            .error()
+            .hint.starts_with("Did you mean linux/arm or linux/arm64? "));
   CHECK(find_architecture("aarch4").error().hint.starts_with("Did you mean aarch64? "));
   CHECK(find_architecture("aarch46").error().hint.starts_with("Did you mean aarch64"));
   CHECK(find_architecture("riscv46").error().hint.starts_with("Did you mean riscv64"));

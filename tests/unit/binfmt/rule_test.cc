@@ -12,12 +12,12 @@ using emud::Rule;
 
 namespace {
 
-const emud::Architecture& architecture(std::string_view name) {
+const emud::Architecture& known(std::string_view name) {
   return **emud::find_architecture(name);
 }
 
 Rule valid() {
-  return emud::make_rule(architecture("aarch64"), "/usr/bin/qemu-aarch64");
+  return emud::make_rule(known("aarch64"), "/usr/bin/qemu-aarch64");
 }
 
 std::string reason(const Rule& rule) {
@@ -46,7 +46,7 @@ TEST_CASE("the registration strings are those of the golden file") {
 TEST_CASE("a rule has emud's name and C only where it is asked for") {
   CHECK(valid().name == "emud-aarch64");
   CHECK(valid().flags == "PF");
-  CHECK(emud::make_rule(architecture("arm"), "/x", true).flags == "PFC");
+  CHECK(emud::make_rule(known("arm"), "/x", true).flags == "PFC");
 }
 
 TEST_CASE("the delimiter is one that no field has") {
@@ -93,7 +93,8 @@ TEST_CASE("what the kernel would refuse is refused") {
 TEST_CASE("the longest rule of all still fits the kernel's 1920 bytes") {
   Rule rule = valid();
   rule.name = std::string(255, 'n');
-  rule.interpreter = "/" + std::string(126, 'i');
+  rule.interpreter = std::string(127, 'i');
+  rule.interpreter.front() = '/';
   rule.magic = rule.mask = std::string(128, 'm');
   const auto text = registration_string(rule);
   REQUIRE(text);

@@ -39,6 +39,9 @@ void send_reply(Channel& channel, std::string_view parameters, bool continues = 
                 std::vector<UniqueFd> fds = {});
 void send_error(Channel& channel, std::string_view error, std::string_view parameters);
 
+// Writes it raw; whether all of it went does not matter to the test.
+void say(int fd, std::string_view bytes);
+
 // A directory that is removed with its owner.
 class Directory {
  public:

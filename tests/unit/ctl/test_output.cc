@@ -59,7 +59,7 @@ TEST_CASE("output: exit statuses of the verbs") {
   CHECK(finish({}) == 0);
   CHECK(status_of(Errc::invalid_argument) == 2);
   CHECK(status_of(Errc::unknown_architecture) == 2);
-  CHECK(status_of(Errc::not_ready) == 3);
+  CHECK(status_of(Errc::not_ready) == 1);
   CHECK(status_of(Errc::disconnected) == 1);
 }
 
@@ -91,13 +91,24 @@ TEST_CASE("progress: text with and without sizes") {
         "fetch qemu 1.0 of 4.0 MiB (25 %)");
 }
 
-TEST_CASE("progress: only verbose writes what is no terminal's") {
+TEST_CASE("progress: a bar with rate and time left fits the terminal") {
+  const wire::Progress step{.step = "fetch", .object = "q.deb", .done = 1 << 20, .total = 4 << 20};
+  const std::string begin = "fetch q.deb [#####---------------] 1.0 of 4.0 MiB";
+  CHECK(progress_bar(step, 0, 80) == begin);
+  CHECK(progress_bar(step, 1 << 20, 80) == begin + ", 1.0 MiB/s, 3 s left");
+  CHECK(progress_bar(step, 1 << 14, 80) == begin + ", 0.0 MiB/s, 3 min 12 s left");
+  CHECK(progress_bar(step, 1 << 20, 20) == begin.substr(0, 19));
+  const wire::Progress odd{.step = "fetch", .object = "q", .done = 9, .total = 4};
+  CHECK(progress_bar(odd, 0, 80) == "fetch q [####################] 0.0 of 0.0 MiB");
+}
+
+TEST_CASE("progress: what is no terminal gets a line a step, or one when a fetch begins") {
   const wire::Progress step{.step = "fetch", .object = "qemu", .done = 1, .total = 2};
   const auto shown = [&](Verbosity verbosity) {
     return captured(STDERR_FILENO, [&] { ProgressDisplay{verbosity}.show(step); });
   };
   CHECK(shown(Verbosity::quiet).empty());
-  CHECK(shown(Verbosity::normal).empty());
+  CHECK(shown(Verbosity::normal) == "emuctl: fetch qemu (0.0 MiB)\n");
   CHECK(shown(Verbosity::verbose).starts_with("emuctl: fetch qemu "));
 }
 
@@ -105,10 +116,10 @@ TEST_CASE("events: one JSON object a line") {
   auto pipe = make_pipe().value();
   auto events = EventStream::open(pipe.second.get()).value();
   events.progress({.step = "fetch", .object = "qemu", .done = 1, .total = 2});
-  RunSession session;
-  session.lease = "5";
-  session.scope = "private";
-  events.lease(session);
+  LeaseEvent lease;
+  lease.lease = "5";
+  lease.scope = "private";
+  events.lease(lease);
   wire::WaitReply stopped;
   stopped.stopped = 20;
   events.waited(stopped);
@@ -172,18 +183,23 @@ TEST_CASE("status: text") {
                                                 .state = "ready",
                                                 .architectures = {"arm"},
                                                 .uid = 1000,
+                                                .user = "alice",
                                                 .pid = 12,
                                                 .keeper = 13,
-                                                .purpose = "make",
-                                                .started = 1000}},
+                                                .purpose = {},
+                                                .started = 1000,
+                                                .ends = {},
+                                                .processes = 3,
+                                                .cpu_time = 1520000,
+                                                .memory = 3 << 20}},
                                     .emulators = {}};
   CHECK(status_text(status, 1090, false) ==
         "emud 0.1.0 on Linux 6.18.0 (x86_64)\n"
         "private scope: available\n"
         "host scope:    not available (mounted read-only)\n"
         "\nLeases\n"
-        "LEASE  SCOPE    STATE  UID   PID  AGE   ARCHITECTURES  PURPOSE\n"
-        "3      private  ready  1000  12   90 s  arm            make\n"
+        "LEASE  SCOPE    STATE  USER   PID  AGE   CPU    MEMORY  ARCHITECTURES  PURPOSE\n"
+        "3      private  ready  alice  12   90 s  1.5 s  3 MiB   arm            -\n"
         "\nEmulators\nno emulator is installed\n");
 }
 

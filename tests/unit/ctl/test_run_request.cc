@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -132,21 +133,38 @@ TEST_CASE("run request: the architecture of a foreign program is found") {
   const char* name = host_architecture().name == "aarch64" ? "riscv64" : "aarch64";
   const auto image = probe_image(*find_architecture(name).value());
   REQUIRE_FALSE(image.empty());
-  const UniqueFd file = open_at(AT_FDCWD, path, O_WRONLY | O_CREAT, 0755).value();
-  REQUIRE(write_all(file.get(), path, {reinterpret_cast<const char*>(image.data()), image.size()}));
+  const std::string image_bytes{reinterpret_cast<const char*>(image.data()), image.size()};
+  const auto write = [](const std::string& file, std::string_view bytes) {
+    const UniqueFd fd = open_at(AT_FDCWD, file, O_WRONLY | O_CREAT, 0755).value();
+    REQUIRE(write_all(fd.get(), file, bytes));
+  };
+  write(path, image_bytes);
 
-  CHECK(foreign_architecture_of(path) == name);
+  const auto architecture_of = [](const std::string& program) {
+    return foreign_program(program).value().architecture;
+  };
+  CHECK(architecture_of(path) == name);
+  CHECK(foreign_program(path).value().missing_linker.empty());
   CHECK(make_run_request(intent_of({path}))->call.architectures == std::vector<std::string>{name});
   RunIntent named = intent_of({path});
   named.architectures = {"arm"};
   CHECK(make_run_request(named)->call.architectures == std::vector<std::string>{"arm"});
 
   ::setenv("PATH", ("/nonexistent:" + directory.path() + ":/usr/bin:/bin").c_str(), 1);
-  CHECK(foreign_architecture_of("guest") == name);
-  CHECK(foreign_architecture_of("sh").empty());           // this machine's
-  CHECK(foreign_architecture_of("/etc/passwd").empty());  // no program
-  CHECK(foreign_architecture_of("no-such-command").empty());
-  CHECK(foreign_architecture_of(directory.path()).empty());
+  CHECK(architecture_of("guest") == name);
+  CHECK(architecture_of("sh").empty());           // this machine's
+  CHECK(architecture_of("/etc/passwd").empty());  // no program
+  CHECK(architecture_of("no-such-command").empty());
+  CHECK(architecture_of(directory.path()).empty());
+
+  write(directory.path() + "/script", fmt::format("#! {} -x\n", path));
+  CHECK(architecture_of(directory.path() + "/script") == name);
+  write(directory.path() + "/cut", std::string_view{image_bytes}.substr(0, image_bytes.size() - 1));
+  const auto cut = make_run_request(intent_of({directory.path() + "/cut"}));
+  REQUIRE_FALSE(cut);
+  CHECK(cut.error().code == Errc::command_not_executable);
+  CHECK(cut.error().object == directory.path() + "/cut");
+  CHECK(cut.error().reason.starts_with("the file is cut off"));
 }
 
 }  // namespace

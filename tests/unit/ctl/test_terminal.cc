@@ -70,11 +70,11 @@ int play_emuctl() {
     Channel channel{std::move(socket)};
     while (test::receive_call(channel).method != "io.emud.Keeper.Wait") {
     }
-    (void)::write(slave, "ready\n", 6);
+    test::say(slave, "ready\n");
     char line[64];
     const ssize_t count = ::read(slave, line, sizeof line);
-    (void)::write(slave, "got ", 4);
-    (void)::write(slave, line, static_cast<std::size_t>(count));
+    test::say(slave, "got ");
+    test::say(slave, {line, static_cast<std::size_t>(count)});
     test::send_reply(channel, R"({"status":5})");
   }};
   request.fds.clear();
@@ -111,7 +111,7 @@ TEST_CASE("terminal: without one on stdin, the end of a pipe is the end-of-file 
   const int status = test::status_of_child([] {
     auto input = make_pipe().value();
     auto output = make_pipe().value();
-    (void)::write(input.second.get(), "abc", 3);  // no line break at the end
+    test::say(input.second.get(), "abc");  // no line break at the end
     input.second.reset();
     ::dup2(input.first.get(), STDIN_FILENO);
     ::dup2(output.second.get(), STDOUT_FILENO);
@@ -168,7 +168,7 @@ TEST_CASE("relay: what nobody reads is dropped") {
   const int status = test::status_of_child([&] {
     ::signal(SIGPIPE, SIG_IGN);
     Relay relay{source.first.get(), sink.second.get()};
-    (void)::write(source.second.get(), "x", 1);
+    test::say(source.second.get(), "x");
     relay.read_some();
     relay.write_some();
     return relay.wants_output() ? 1 : 0;

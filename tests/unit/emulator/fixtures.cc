@@ -32,7 +32,9 @@ Paths paths_in(const std::string& directory) {
   return Paths{.state = directory + "/state",
                .runtime = directory + "/run",
                .socket = {},
-               .system_store = {}};
+               .system_store = {},
+               .catalog = directory + "/catalog.json",
+               .catalog_directory = directory + "/catalog.d"};
 }
 
 std::string TestStore::entry(const std::string& digest) const {
@@ -46,6 +48,10 @@ std::vector<std::string> TestStore::names() const {
 
 const Architecture& architecture(std::string_view name) {
   return *value_of(find_architecture(name));
+}
+
+const Architecture& aarch64() {
+  return architecture("aarch64");
 }
 
 UniqueFd open_file(const std::string& path) {

@@ -44,6 +44,7 @@ struct TestStore {
 };
 
 [[nodiscard]] const Architecture& architecture(std::string_view name);
+[[nodiscard]] const Architecture& aarch64();
 
 [[nodiscard]] UniqueFd open_file(const std::string& path);
 [[nodiscard]] std::string contents(const std::string& path);

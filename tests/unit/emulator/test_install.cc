@@ -16,10 +16,6 @@ namespace {
 using test::contains;
 using test::value_of;
 
-const Architecture& aarch64() {
-  return test::architecture("aarch64");
-}
-
 Error refused(const test::TestStore& test, const std::string& path,
               std::string_view architecture = "aarch64") {
   const auto manifest =
@@ -37,7 +33,7 @@ TEST_CASE("a digest that was promised must be kept") {
   const std::string path = test::machine_emulator();
   const UniqueFd file = test::open_file(path);
   const std::string wrong(64, '0');
-  const auto manifest = test.store.install(file.get(), aarch64(), path, {}, wrong);
+  const auto manifest = test.store.install(file.get(), test::aarch64(), path, {}, wrong);
   REQUIRE_FALSE(manifest);
   CHECK(manifest.error().code == Errc::digest_mismatch);
   CHECK(contains(manifest.error().message(), wrong));
@@ -45,7 +41,7 @@ TEST_CASE("a digest that was promised must be kept") {
   CHECK(test.names().empty());
   const std::string package(64, 'b');
   const auto good =
-      test.store.install(file.get(), aarch64(), path, package, test::digest_of(path).hex());
+      test.store.install(file.get(), test::aarch64(), path, package, test::digest_of(path).hex());
   REQUIRE(good);
   CHECK(good->package_digest == package);
 }
@@ -54,8 +50,8 @@ TEST_CASE("installing twice is installing once") {
   const test::TestStore test;
   const std::string path = test::machine_emulator();
   const UniqueFd file = test::open_file(path);
-  const Manifest first = value_of(test.store.install(file.get(), aarch64(), path));
-  const Manifest second = value_of(test.store.install(file.get(), aarch64(), "another name"));
+  const Manifest first = value_of(test.store.install(file.get(), test::aarch64(), path));
+  const Manifest second = value_of(test.store.install(file.get(), test::aarch64(), "another name"));
   CHECK(first == second);
   CHECK(test.names().size() == 1);
   // The same bytes do not become the emulator of another architecture.
@@ -150,7 +146,7 @@ TEST_CASE("an emulator in question can neither write nor keep what it is given")
       test::fake_emulator("7.2.0");
   if (::geteuid() != 0) return;  // its owner may write it
   const std::string path = test::compile(test.directory, "curious", body);
-  CHECK(value_of(test.store.install(test::open_file(path).get(), aarch64(), path)).version ==
+  CHECK(value_of(test.store.install(test::open_file(path).get(), test::aarch64(), path)).version ==
         "7.2.0");
 }
 
@@ -160,14 +156,15 @@ TEST_CASE("only regular files of a sane size are read") {
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   const UniqueFd reading{ends[0]};
   const UniqueFd writing{ends[1]};
-  const auto piped = test.store.install(reading.get(), aarch64(), "a pipe");
+  const auto piped = test.store.install(reading.get(), test::aarch64(), "a pipe");
   REQUIRE_FALSE(piped);
   CHECK(piped.error().code == Errc::invalid_argument);
   CHECK(contains(piped.error().message(), "not a regular file"));
-  CHECK(test.store.install(test::open_file("/").get(), aarch64(), "/").error().code ==
+  CHECK(test.store.install(test::open_file("/").get(), test::aarch64(), "/").error().code ==
         Errc::invalid_argument);
-  CHECK(test.store.install(test::open_file("/dev/zero").get(), aarch64(), "zero").error().code ==
-        Errc::invalid_argument);
+  CHECK(test.store.install(test::open_file("/dev/zero").get(), test::aarch64(), "zero")
+            .error()
+            .code == Errc::invalid_argument);
 
   test::write_file(test.directory / "huge", "");
   REQUIRE(::truncate((test.directory / "huge").c_str(), (off_t{256} << 20) + 1) == 0);
@@ -182,7 +179,7 @@ TEST_CASE("the machine's own emulator is adopted") {
   const std::string machine = test.directory / "bin/qemu-aarch64-static";
 
   SECTION("where there is none, the error says what to install") {
-    const auto none = test.store.adopt_machine_emulator(aarch64());
+    const auto none = test.store.adopt_machine_emulator(test::aarch64());
     REQUIRE_FALSE(none);
     CHECK(none.error().code == Errc::not_found);
     CHECK(contains(none.error().hint, "qemu-user-static"));
@@ -190,13 +187,13 @@ TEST_CASE("the machine's own emulator is adopted") {
   }
   SECTION("a static one, once") {
     std::filesystem::copy(test::machine_emulator(), machine);
-    const auto first = test.store.adopt_machine_emulator(aarch64());
+    const auto first = test.store.adopt_machine_emulator(test::aarch64());
     REQUIRE(first);
     CHECK(first->source == machine);
-    CHECK(*first == value_of(test.store.adopt_machine_emulator(aarch64())));
+    CHECK(*first == value_of(test.store.adopt_machine_emulator(test::aarch64())));
     // Gone from the store, it is adopted again.
     REQUIRE(test.store.remove(first->digest));
-    CHECK(test.store.adopt_machine_emulator(aarch64()));
+    CHECK(test.store.adopt_machine_emulator(test::aarch64()));
     CHECK(test.names() == std::vector{first->digest});
   }
   SECTION("a new one is seen") {
@@ -205,32 +202,32 @@ TEST_CASE("the machine's own emulator is adopted") {
       std::filesystem::rename(path, machine);
     };
     put("9.0.0");
-    CHECK(value_of(test.store.adopt_machine_emulator(aarch64())).version == "9.0.0");
+    CHECK(value_of(test.store.adopt_machine_emulator(test::aarch64())).version == "9.0.0");
     put("9.0.1");
-    CHECK(value_of(test.store.adopt_machine_emulator(aarch64())).version == "9.0.1");
-    CHECK(test.store.find(aarch64())->manifest().version == "9.0.1");
+    CHECK(value_of(test.store.adopt_machine_emulator(test::aarch64())).version == "9.0.1");
+    CHECK(test.store.find(test::aarch64())->manifest().version == "9.0.1");
   }
   SECTION("repeating it reads nothing") {
     std::filesystem::copy(test::machine_emulator(), machine);
-    const auto first = test.store.adopt_machine_emulator(aarch64());
+    const auto first = test.store.adopt_machine_emulator(test::aarch64());
     REQUIRE(first);
     const std::string note = test.paths.runtime + "/machine/aarch64";
     // A note that names another emulator of the store is believed.
     const std::string fake = test::compile(test.directory, "fake", test::fake_emulator("9.0.0"));
-    const auto other = test.store.install(test::open_file(fake).get(), aarch64(), fake);
+    const auto other = test.store.install(test::open_file(fake).get(), test::aarch64(), fake);
     REQUIRE(other);
     const std::string text = test::contents(note);
     test::write_file(note, text.substr(0, text.find('\n') + 1) + other->digest);
-    CHECK(value_of(test.store.adopt_machine_emulator(aarch64())) == *other);
+    CHECK(value_of(test.store.adopt_machine_emulator(test::aarch64())) == *other);
   }
   SECTION("qemu-<arch> where qemu-<arch>-static is dynamic") {
     std::filesystem::copy("/bin/ls", machine);
-    const auto dynamic = test.store.adopt_machine_emulator(aarch64());
+    const auto dynamic = test.store.adopt_machine_emulator(test::aarch64());
     REQUIRE_FALSE(dynamic);
     CHECK(dynamic.error().code == Errc::bad_emulator);
     CHECK(contains(dynamic.error().hint, "qemu-user-static"));
     std::filesystem::copy(test::machine_emulator(), test.directory / "bin/qemu-aarch64");
-    CHECK(test.store.adopt_machine_emulator(aarch64()));
+    CHECK(test.store.adopt_machine_emulator(test::aarch64()));
   }
 }
 

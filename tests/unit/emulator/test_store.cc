@@ -17,15 +17,11 @@ namespace {
 using test::contains;
 using test::value_of;
 
-const Architecture& aarch64() {
-  return test::architecture("aarch64");
-}
-
 // Installs a fake emulator of that version.
 Manifest install_fake(const test::TestStore& test, std::string_view version) {
   const std::string program =
       test::compile(test.directory, fmt::format("fake-{}", version), test::fake_emulator(version));
-  return value_of(test.store.install(test::open_file(program).get(), aarch64(), program));
+  return value_of(test.store.install(test::open_file(program).get(), test::aarch64(), program));
 }
 
 // Writes a byte into the stored binary, as only its owner can.
@@ -42,7 +38,7 @@ TEST_CASE("an absent store is an empty one") {
   const test::TestStore test;
   CHECK(test.store.list()->empty());
   CHECK(test.store.sweep());
-  const auto found = test.store.find(aarch64());
+  const auto found = test.store.find(test::aarch64());
   REQUIRE_FALSE(found);
   CHECK(found.error().code == Errc::not_found);
   CHECK(contains(found.error().message(), "aarch64"));
@@ -54,14 +50,14 @@ TEST_CASE("an absent store is an empty one") {
 TEST_CASE("what was installed is found, verified, with its bytes open") {
   const test::TestStore test;
   const std::string given = test::machine_emulator();
-  const auto manifest = test.store.install(test::open_file(given).get(), aarch64(), given);
+  const auto manifest = test.store.install(test::open_file(given).get(), test::aarch64(), given);
   REQUIRE(manifest);
   CHECK(manifest->architecture == "aarch64");
   CHECK(manifest->digest == test::digest_of(given).hex());
   CHECK(manifest->source == given);
   CHECK(value_of(test.store.list()) == std::vector{*manifest});
 
-  const auto found = test.store.find(aarch64());
+  const auto found = test.store.find(test::aarch64());
   REQUIRE(found);
   CHECK(found->manifest() == *manifest);
   CHECK(found->path() == test.entry(manifest->digest) + "/qemu-aarch64");
@@ -90,7 +86,7 @@ TEST_CASE("the newest version is taken, or the one that is wished for") {
   const test::TestStore test;
   for (const char* version : {"7.2.9", "10.0.3", "7.2.18"}) install_fake(test, version);
   const auto version_of = [&](std::string_view wish) -> std::string {
-    const auto found = test.store.find(aarch64(), wish);
+    const auto found = test.store.find(test::aarch64(), wish);
     return found ? found->manifest().version : found.error().message();
   };
   CHECK(version_of("") == "10.0.3");
@@ -107,12 +103,12 @@ TEST_CASE("the newest version is taken, or the one that is wished for") {
 TEST_CASE("a changed byte is found, also when the file was found good before") {
   const test::TestStore test;
   const Manifest manifest = install_fake(test, "9.0.0");
-  REQUIRE(test.store.find(aarch64()));
+  REQUIRE(test.store.find(test::aarch64()));
   REQUIRE(std::filesystem::exists(test.paths.runtime + "/verified/" + manifest.digest));
-  REQUIRE(test.store.find(aarch64()));
+  REQUIRE(test.store.find(test::aarch64()));
 
   change_byte(test.entry(manifest.digest) + "/qemu-aarch64");
-  const auto found = test.store.find(aarch64());
+  const auto found = test.store.find(test::aarch64());
   REQUIRE_FALSE(found);
   CHECK(found.error().code == Errc::digest_mismatch);
   CHECK(contains(found.error().message(), manifest.digest));
@@ -120,7 +116,7 @@ TEST_CASE("a changed byte is found, also when the file was found good before") {
 
   SECTION("installing it again repairs it") {
     install_fake(test, "9.0.0");
-    CHECK(test.store.find(aarch64()));
+    CHECK(test.store.find(test::aarch64()));
     CHECK(test.names() == std::vector{manifest.digest});
   }
   SECTION("it can be removed") {
@@ -133,7 +129,7 @@ TEST_CASE("a changed byte is found, also when the file was found good before") {
 TEST_CASE("a verification is remembered for the very file only") {
   const test::TestStore test;
   const Manifest manifest = install_fake(test, "9.0.0");
-  REQUIRE(test.store.find(aarch64()));
+  REQUIRE(test.store.find(test::aarch64()));
   const std::string note = test.paths.runtime + "/verified/" + manifest.digest;
   const std::string binary = test.entry(manifest.digest) + "/qemu-aarch64";
 
@@ -147,21 +143,21 @@ TEST_CASE("a verification is remembered for the very file only") {
                      status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
                      status.st_ctim.tv_sec, status.st_ctim.tv_nsec, manifest.digest);
   test::write_file(note, text);
-  CHECK(test.store.find(aarch64()));
+  CHECK(test.store.find(test::aarch64()));
 
   SECTION("not after a reboot") {
     test::write_file(note, "00000000-0000-0000-0000-000000000000" + text.substr(boot.size()));
-    CHECK_FALSE(test.store.find(aarch64()));
+    CHECK_FALSE(test.store.find(test::aarch64()));
   }
   SECTION("not for a note of another form") {
     test::write_file(note, text.substr(0, text.size() / 2));
-    CHECK_FALSE(test.store.find(aarch64()));
+    CHECK_FALSE(test.store.find(test::aarch64()));
     test::write_file(note, "");
-    CHECK_FALSE(test.store.find(aarch64()));
+    CHECK_FALSE(test.store.find(test::aarch64()));
   }
   SECTION("not from a note that others can write") {
     REQUIRE(::chmod(note.c_str(), 0666) == 0);
-    CHECK_FALSE(test.store.find(aarch64()));
+    CHECK_FALSE(test.store.find(test::aarch64()));
   }
 }
 
@@ -177,9 +173,9 @@ TEST_CASE("without a runtime directory emulators are found all the same") {
   }
   const Store store{paths};
   const std::string program = test::compile(directory, "fake", test::fake_emulator("9.0.0"));
-  REQUIRE(store.install(test::open_file(program).get(), aarch64(), program));
-  CHECK(store.find(aarch64()));
-  CHECK(store.find(aarch64()));
+  REQUIRE(store.install(test::open_file(program).get(), test::aarch64(), program));
+  CHECK(store.find(test::aarch64()));
+  CHECK(store.find(test::aarch64()));
 }
 
 TEST_CASE("entries that cannot be trusted are left out") {
@@ -189,7 +185,7 @@ TEST_CASE("entries that cannot be trusted are left out") {
   const std::string binary = entry + "/qemu-aarch64";
   REQUIRE(test.store.list()->size() == 1);
   const auto is_left_out = [&] {
-    return test.store.list()->empty() && !test.store.find(aarch64());
+    return test.store.list()->empty() && !test.store.find(test::aarch64());
   };
 
   SECTION("a binary that is a symbolic link") {
@@ -251,11 +247,11 @@ TEST_CASE("the system's store is read too, and never changed") {
   paths.system_store = system.paths.store();
   const Store store{paths};
   CHECK(value_of(store.list()) == std::vector{of_system});
-  CHECK(store.find(aarch64())->path() == system.entry(of_system.digest) + "/qemu-aarch64");
+  CHECK(store.find(test::aarch64())->path() == system.entry(of_system.digest) + "/qemu-aarch64");
   CHECK(store.remove(of_system.digest).error().code == Errc::not_found);
 
   const std::string program = test::compile(directory, "fake", test::fake_emulator("7.2.0"));
-  const auto own = store.install(test::open_file(program).get(), aarch64(), program);
+  const auto own = store.install(test::open_file(program).get(), test::aarch64(), program);
   REQUIRE(own);
   CHECK(value_of(store.list()) == std::vector{of_system, *own});
   CHECK(system.names() == std::vector{of_system.digest});

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,10 +22,6 @@ namespace {
 
 using test::contains;
 
-const Architecture& aarch64() {
-  return test::architecture("aarch64");
-}
-
 TEST_CASE("ten processes that install the same at once all succeed") {
   const test::TestStore test;
   const std::string path = test::machine_emulator();
@@ -34,8 +31,10 @@ TEST_CASE("ten processes that install the same at once all succeed") {
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-      ::_exit(test.store.install(file.get(), aarch64(), path) && test.store.find(aarch64()) ? 0
-                                                                                            : 1);
+      ::_exit(test.store.install(file.get(), test::aarch64(), path) &&
+                      test.store.find(test::aarch64())
+                  ? 0
+                  : 1);
     }
     children.push_back(child);
     if (i == 5) CHECK(test.store.sweep());  // disturbs nobody
@@ -46,7 +45,7 @@ TEST_CASE("ten processes that install the same at once all succeed") {
     CHECK(status == 0);
   }
   CHECK(test.names() == std::vector{test::digest_of(path).hex()});
-  CHECK(test.store.find(aarch64()));
+  CHECK(test.store.find(test::aarch64()));
 }
 
 TEST_CASE("what a killed installation leaves is swept, what runs is not") {
@@ -91,7 +90,7 @@ TEST_CASE("installations killed at any moment leave a good store") {
   for (unsigned microseconds = 500; microseconds < 100'000; microseconds = microseconds * 5 / 4) {
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
-    if (child == 0) ::_exit(test.store.install(file.get(), aarch64(), path) ? 0 : 1);
+    if (child == 0) ::_exit(test.store.install(file.get(), test::aarch64(), path) ? 0 : 1);
     ::usleep(microseconds);
     ::kill(child, SIGKILL);
     REQUIRE(::waitpid(child, nullptr, 0) == child);
@@ -100,7 +99,7 @@ TEST_CASE("installations killed at any moment leave a good store") {
     REQUIRE(list);
     CHECK(test.names().size() == list->size());
     if (list->empty()) continue;
-    CHECK(test.store.find(aarch64()));
+    CHECK(test.store.find(test::aarch64()));
     REQUIRE(test.store.remove(list->front().digest));
   }
 }
@@ -113,14 +112,14 @@ int install_on_full_disk(const test::TestStore& test, const std::string& path) {
     return 77;
   }
   if (::mount("tmpfs", mount.c_str(), "tmpfs", 0, "size=4m") != 0) return 77;
-  const auto manifest = test.store.install(file.get(), aarch64(), path);
+  const auto manifest = test.store.install(file.get(), test::aarch64(), path);
   if (manifest) return 1;
   if (manifest.error().errno_value != ENOSPC) return 2;
   if (!contains(manifest.error().hint, "Free some space")) return 3;
   if (!contains(manifest.error().message(), test.paths.store())) return 4;
   if (!test.store.list()->empty() || !std::filesystem::is_empty(test.paths.store())) return 5;
   if (::mount("tmpfs", mount.c_str(), "tmpfs", MS_REMOUNT, "size=64m") != 0) return 6;
-  return test.store.install(file.get(), aarch64(), path) ? 0 : 7;
+  return test.store.install(file.get(), test::aarch64(), path) ? 0 : 7;
 }
 
 TEST_CASE("a full disk leaves nothing and is told as such") {
@@ -130,11 +129,24 @@ TEST_CASE("a full disk leaves nothing and is told as such") {
   CHECK(test::in_child([&] { return install_on_full_disk(test, path); }) == 0);
 }
 
+TEST_CASE("a lock that anybody can take does not stop the store") {
+  const test::TestStore test;
+  std::filesystem::create_directories(test.paths.store());
+  const UniqueFd somebody{::open(test.paths.store().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  REQUIRE(::flock(somebody.get(), LOCK_EX) == 0);  // needs no right to write
+  CHECK(test.store.sweep());
+  const auto store = test::value_of(open_store(test.paths.store()));
+  CHECK(TemporaryDirectory::make(store));
+  struct stat lock = {};
+  REQUIRE(::stat((test.paths.state + "/store.lock").c_str(), &lock) == 0);
+  CHECK((lock.st_mode & 07777U) == 0600);
+}
+
 TEST_CASE("a store that cannot be made says why") {
   const Store store{
       Paths{.state = "/dev/null/state", .runtime = "/dev/null", .socket = {}, .system_store = {}}};
   const std::string path = test::machine_emulator();
-  const auto manifest = store.install(test::open_file(path).get(), aarch64(), path);
+  const auto manifest = store.install(test::open_file(path).get(), test::aarch64(), path);
   REQUIRE_FALSE(manifest);
   CHECK(contains(manifest.error().message(), "/dev/null"));
   CHECK(manifest.error().errno_value == ENOTDIR);

@@ -1,0 +1,43 @@
+#include "ctl/deep/workplace.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "base/file.h"
+
+namespace emud::ctl {
+
+Result<Workplace> Workplace::make() {
+  const char* variable = std::getenv("TMPDIR");
+  std::string path = fmt::format("{}/emuctl-deep-XXXXXX",
+                                 variable != nullptr && *variable == '/' ? variable : "/tmp");
+  if (::mkdtemp(path.data()) == nullptr) {
+    return fail_errno("make a temporary directory", path,
+                      "Set TMPDIR to a directory you may write");
+  }
+  return Workplace{std::move(path)};
+}
+
+Workplace::Workplace(Workplace&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+
+Workplace::~Workplace() {
+  (void)remove();  // remove() was the chance to hear of it
+}
+
+Result<UniqueFd> Workplace::open() const {
+  return open_at(AT_FDCWD, path_, O_PATH | O_DIRECTORY);
+}
+
+Result<> Workplace::remove() {
+  if (path_.empty()) return {};
+  const std::string path = std::exchange(path_, {});
+  const auto slash = path.rfind('/');
+  EMUD_ASSIGN(const UniqueFd parent,
+              open_at(AT_FDCWD, path.substr(0, slash + 1), O_PATH | O_DIRECTORY));
+  return remove_tree(parent.get(), path.substr(slash + 1));
+}
+
+}  // namespace emud::ctl

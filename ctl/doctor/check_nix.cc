@@ -1,0 +1,115 @@
+// nix.conf, as far as foreign builds and their safety depend on it.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include "arch/architecture.h"
+#include "ctl/doctor/checks.h"
+
+namespace emud::ctl {
+namespace {
+
+using Settings = std::map<std::string, std::vector<std::string>>;
+
+constexpr int include_depth = 8;
+
+// nix.conf(5): `name = words`, `extra-name` appends, `include file`, `!include file`.
+void read_settings(const Machine& machine, const std::string& file, Settings& settings,
+                   int depth = 0) {
+  const auto text = machine.read(file);
+  if (!text || depth > include_depth) return;
+  std::istringstream lines{*text};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream tokens{line.substr(0, line.find('#'))};
+    std::string key, word;
+    tokens >> key >> word;
+    if (key == "include" || key == "!include") {
+      const std::string folder = file.substr(0, file.rfind('/') + 1);
+      read_settings(machine, word.starts_with('/') ? word : folder + word, settings, depth + 1);
+      continue;
+    }
+    if (word != "=") continue;
+    const bool appends = key.starts_with("extra-") && key != "extra-platforms";
+    auto& words = settings[appends ? key.substr(6) : key];
+    if (!appends) words.clear();
+    while (tokens >> word) words.push_back(word);
+  }
+}
+
+bool is(const Settings& settings, const std::string& key, std::string_view value) {
+  const auto found = settings.find(key);
+  return found != settings.end() && found->second.size() == 1 && found->second.front() == value;
+}
+
+bool has(const Settings& settings, const std::string& key, std::string_view word) {
+  const auto found = settings.find(key);
+  return found != settings.end() && std::ranges::find(found->second, word) != found->second.end();
+}
+
+std::string set_command(std::string_view key, std::string_view value) {
+  return fmt::format("echo '{} = {}' | sudo tee -a {}\nsudo systemctl restart nix-daemon.service",
+                     key, value, system_nix_conf);
+}
+
+std::vector<std::string> with_credentials(const Machine& machine) {
+  std::vector<std::string> names;
+  for (const Entry& entry : machine.handlers()) {
+    if (entry.enabled && entry.flags.contains('C') && architecture_of(entry) != nullptr)
+      names.push_back(entry.name);
+  }
+  return names;
+}
+
+// Host leases depend on the machine's own nix-daemon: the systems of the emulators it lacks.
+void check_platforms(const Machine& machine, const Settings& settings, Findings& findings) {
+  if (machine.has_private_leases() || !machine.daemon.status) return;
+  if (!machine.exists("/nix/var/nix/daemon-socket/socket")) return;
+  std::vector<std::string> missing;
+  for (const auto& emulator : machine.daemon.status->emulators) {
+    const auto architecture = find_architecture(emulator.architecture);
+    if (!architecture || (*architecture)->nix_system.empty()) continue;
+    const std::string system{(*architecture)->nix_system};
+    if (!has(settings, "extra-platforms", system) && !has(settings, "platforms", system) &&
+        std::ranges::find(missing, system) == missing.end()) {
+      missing.push_back(system);
+    }
+  }
+  if (missing.empty()) return;
+  const std::string systems = fmt::format("{}", fmt::join(missing, " "));
+  findings.add("nix-platforms", Level::warning, fmt::format("nix.conf lacks {}", systems),
+               set_command("extra-extra-platforms", systems));
+}
+
+}  // namespace
+
+void check_nix(const Machine& machine, Findings& findings) {
+  Settings settings;
+  read_settings(machine, std::string{system_nix_conf}, settings);
+  if (is(settings, "sandbox", "false")) {
+    findings.add("nix-sandbox-off", Level::warning, "nix.conf has sandbox = false",
+                 set_command("sandbox", "true"));
+  }
+  if (has(settings, "trusted-users", "*")) {
+    findings.add("nix-trusts-everyone", Level::warning, "nix.conf has * in trusted-users",
+                 set_command("trusted-users", "root"));
+  }
+  if (is(settings, "filter-syscalls", "false")) {
+    const auto handlers = with_credentials(machine);
+    if (handlers.empty()) {
+      findings.add("nix-syscalls-unfiltered", Level::warning,
+                   "nix.conf has filter-syscalls = false", set_command("filter-syscalls", "true"));
+    } else {
+      findings.add("nix-root-hole", Level::error,
+                   fmt::format("nix.conf has filter-syscalls = false, and {} the C flag: {}",
+                               handlers.size() == 1 ? "a handler has" : "handlers have",
+                               fmt::join(handlers, ", ")),
+                   set_command("filter-syscalls", "true"));
+    }
+  }
+  check_platforms(machine, settings, findings);
+}
+
+}  // namespace emud::ctl
