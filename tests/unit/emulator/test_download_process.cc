@@ -94,27 +94,44 @@ TEST_CASE("the kernel says what the running fetcher may not do; killed, it is to
   CHECK(contains(limits, "Max file size             100000 "));
 }
 
+// One end for each of the two processes of a test.
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    reading = UniqueFd{ends[0]};
+    writing = UniqueFd{ends[1]};
+  }
+  UniqueFd reading;
+  UniqueFd writing;
+};
+
 TEST_CASE("the fetcher dies with whoever asked for the download, and its file with it") {
   const test::TestStore scratch;
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-  UniqueFd reading{ends[0]};
-  UniqueFd writing{ends[1]};
+  Pipe address;
+  Pipe begun;
+  // Before the mirror's thread: a fork(2) copies what locks other threads hold at that moment.
+  const pid_t asker = ::fork();
+  REQUIRE(asker >= 0);
+  if (asker == 0) {
+    address.writing.reset();
+    begun.reading.reset();
+    const auto url = read_all(address.reading.get(), "a pipe", 100);
+    if (!url) ::_exit(1);
+    (void)download(scratch.store, wanted(*url), [&](const DownloadProgress& progress) {
+      if (progress.done > 0) (void)write_all(begun.writing.get(), "a pipe", "x");
+    });
+    ::_exit(0);
+  }
+  begun.writing.reset();  // the end of the asker is the end of the pipe
   Mirror mirror{[](const MirrorRequest&, const MirrorConnection& client) {
     send_half(client);
     client.wait();
   }};
-  const pid_t asker = ::fork();
-  REQUIRE(asker >= 0);
-  if (asker == 0) {
-    (void)download(scratch.store, wanted(mirror.url("/x")), [&](const DownloadProgress& progress) {
-      if (progress.done > 0) (void)write_all(writing.get(), "a pipe", "x");
-    });
-    ::_exit(0);
-  }
-  writing.reset();
+  REQUIRE(write_all(address.writing.get(), "a pipe", mirror.url("/x")));
+  address.writing.reset();
   char byte = 0;
-  REQUIRE(::read(reading.get(), &byte, 1) == 1);  // it has begun
+  REQUIRE(::read(begun.reading.get(), &byte, 1) == 1);  // it has begun
   const auto fetcher = fetcher_of(asker);
   REQUIRE(fetcher);
   ::kill(asker, SIGKILL);
