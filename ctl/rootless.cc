@@ -147,6 +147,12 @@ Result<Planned> Engine::plan(KeeperMode mode) const {
   const std::string systems = nix_systems(architectures.foreign);
   if (request.call.nix.value_or(false) && !systems.empty()) {
     const bool own = owns_nix_store(plan.identity.uid);
+    plan.builds_in_nix_store = own && mode == KeeperMode::private_identity;
+    if (own && !plan.builds_in_nix_store && is_nix_store_read_only()) {
+      planned.notes.emplace_back(
+          "/nix/store is mounted read-only, which only root can change: without --rootless, emud "
+          "does");
+    }
     set_nix_environment(plan.command.environment,
                         own ? NixSetup::caller_store : NixSetup::own_store, systems,
                         paths.nix_store());

@@ -57,6 +57,7 @@ void set_up_nix(KeeperPlan& plan, Lease& lease,
                 std::vector<std::string>& notes) {
   const std::string systems = nix_systems(architectures);
   if (systems.empty()) return;
+  plan.builds_in_nix_store = plan.mode == KeeperMode::private_identity;
   if (owns_nix_store(plan.identity.uid)) {
     set_nix_environment(plan.command.environment, NixSetup::caller_store, systems, {});
     return;

@@ -41,6 +41,7 @@ struct KeeperPlan {
   UniqueFd working_directory;    // of the caller; none: as it is
   std::optional<Cgroup> cgroup;  // where the command and all it starts live
   std::optional<NixDaemonPlan> nix_daemon;
+  bool builds_in_nix_store = false;  // private_identity: /nix/store is made writable for the lease
   std::chrono::milliseconds grace{400};  // between SIGTERM and the end of everything when the
                                          // client is gone or the lease is cancelled
   LeaseLimits limits;     // what the cgroup does not see to: of each process; seconds: of the lease

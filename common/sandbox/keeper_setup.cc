@@ -28,7 +28,7 @@ Result<> enter_working_directory(const KeeperPlan& plan) {
 }
 
 Result<> enter_identity_namespaces(const KeeperPlan& plan, Channel& report) {
-  if (plan.nix_daemon && is_nix_store_read_only()) {
+  if (plan.builds_in_nix_store && is_nix_store_read_only()) {
     EMUD_TRY(unshare_namespaces(CLONE_NEWNS, "a mount namespace"));
     // Same owner, so it would propagate to the host: cut that first (mount_namespaces(7)).
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {

@@ -146,9 +146,15 @@ bool is_nix_store_read_only() {
 
 Result<> make_nix_store_writable() {
   // A later, less privileged mount namespace could not lift the flag: mount_namespaces(7), "locked"
-  // flags.
-  if (::mount(nullptr, nix_store, nullptr, MS_REMOUNT | MS_BIND, nullptr) != 0) {
+  // flags. The others (nosuid, nodev) stay, as they would not with a remount: mount_setattr(2).
+  mount_attr change{};
+  change.attr_clr = MOUNT_ATTR_RDONLY;
+  if (::mount_setattr(AT_FDCWD, nix_store, 0, &change, sizeof change) != 0) {
     return fail_errno("make writable for the lease", nix_store,
+                      "It must be a mount of its own, as NixOS has it, or be writable");
+  }
+  if (is_nix_store_read_only()) {
+    return fail_errno(EROFS, "make writable for the lease", nix_store,
                       "The file system below it is read-only: builds need a writable /nix/store");
   }
   return {};

@@ -85,6 +85,12 @@ class NixTestCase(TestCase):
         """The machine's own nix-store, with the store itself."""
         return run(["nix-store", *arguments], user or self.owner, {"NIX_REMOTE": "local"} | (env or {}))
 
+    def make_store_read_only(self):
+        """As on NixOS: /nix/store is a read-only bind mount of itself."""
+        subprocess.run(["mount", "--bind", "/nix/store", "/nix/store"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", "/nix/store"], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro,nodev", "/nix/store"], check=True)
+
     def project(self, text, user=ALICE):
         """A folder of that user's with default.nix and the programs of builders in bin/."""
         folder = self.temporary_directory(user)

@@ -132,12 +132,20 @@ class MultiUser(NixTestCase):
         self.assertTrue(os.path.exists(build.stdout.read().strip()))
 
     def test_read_only_store(self):
-        """As on NixOS: /nix/store is a read-only bind mount of itself, and the lease's daemon gets a writable one."""
-        subprocess.run(["mount", "--bind", "/nix/store", "/nix/store"], check=True)
-        subprocess.run(["mount", "-o", "remount,bind,ro", "/nix/store"], check=True)
-        self.addCleanup(subprocess.run, ["umount", "-l", "/nix/store"], check=True)
-        self.assert_sandboxed(self.facts(self.build(self.project(derivation("facts")))))
+        """The lease gets a writable one: for its nix-daemon, and for root, who builds himself."""
+        self.make_store_read_only()
+        for user in (ALICE, ROOT):
+            with self.subTest(user.name):
+                self.assert_sandboxed(self.facts(self.build(self.project(derivation(user.name), user), user=user)))
         self.assertTrue(os.statvfs("/nix/store").f_flag & os.ST_RDONLY)
+
+    def test_read_only_store_keeps_its_other_flags(self):
+        self.make_store_read_only()
+        seen = self.emuctl("run", "-a", "aarch64", "--nix", "--", "findmnt", "-no", "OPTIONS", "/nix/store")
+        self.assert_status(seen, 0)
+        options = seen.stdout.strip().split(",")
+        self.assertIn("rw", options)
+        self.assertIn("nodev", options)
 
 
 class Cancelled(NixTestCase):
@@ -180,6 +188,15 @@ class SingleUser(NixTestCase):
         facts = self.facts(self.build(self.project(derivation("facts"))))
         self.assertEqual(facts["machine"], ["aarch64"])
 
+    def test_read_only_store(self):
+        self.make_store_read_only()
+        self.start_emud()
+        facts = self.facts(self.build(self.project(derivation("facts"))))
+        self.assertEqual(facts["machine"], ["aarch64"])
+        refused = self.build(self.project(derivation("other")), options=("--rootless", "-a", "aarch64"))
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("note: /nix/store is mounted read-only, which only root can change", refused.stderr)
+
     def test_failing_build(self):
         self.start_emud()
         self.assert_status(self.build(self.project(derivation("failing", "fail"))), 100)  # nix-build(1)
@@ -207,8 +224,13 @@ class OwnStore(NixTestCase):
         self.assertFalse(os.path.exists(built.stdout.strip()))
 
     def test_root(self):
-        built = self.build(self.project(derivation("facts"), ROOT), options=("--rootless", "-a", "aarch64"), user=ROOT)
-        self.assert_sandboxed(self.facts(built))
+        for name in ("writable", "read-only"):
+            with self.subTest(name):
+                if name == "read-only":
+                    self.make_store_read_only()
+                folder = self.project(derivation(name), ROOT)
+                built = self.build(folder, options=("--rootless", "-a", "aarch64"), user=ROOT)
+                self.assert_sandboxed(self.facts(built))
 
 
 class HostScope(NixTestCase):
