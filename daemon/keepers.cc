@@ -57,12 +57,16 @@ void set_up_nix(KeeperPlan& plan, Lease& lease,
                 std::vector<std::string>& notes) {
   const std::string systems = nix_systems(architectures);
   if (systems.empty()) return;
-  plan.builds_in_nix_store = plan.mode == KeeperMode::private_identity;
-  if (owns_nix_store(plan.identity.uid)) {
-    set_nix_environment(plan.command.environment, NixSetup::caller_store, systems, {});
+  const bool is_private = plan.mode != KeeperMode::host;
+  const bool in_machine_store = uses_machine_store(plan.command.environment);
+  plan.builds_in_nix_store = is_private && in_machine_store;
+  if (!in_machine_store || owns_nix_store(plan.identity.uid)) {
+    // In the host scope the machine's nix-daemon sees the handler too.
+    set_nix_environment(plan.command.environment,
+                        is_private ? NixSetup::caller_store : NixSetup::named_store, systems, {});
     return;
   }
-  if (plan.mode == KeeperMode::host) {
+  if (!is_private) {
     const auto missing = missing_nix_settings(architectures);
     if (!missing.empty()) {
       notes.push_back(fmt::format(

@@ -105,8 +105,19 @@ std::string nix_systems(const std::vector<const Architecture*>& architectures) {
   return fmt::format("{}", fmt::join(names, " "));
 }
 
+bool uses_machine_store(const std::vector<std::string>& environment) {
+  const std::string remote = variable(environment, "NIX_REMOTE");
+  const std::string_view way = std::string_view{remote}.substr(0, remote.find('?'));
+  return remote.empty() || remote == "local" || way == "auto" || way == "daemon" ||
+         way.starts_with("unix://");
+}
+
 void set_nix_environment(std::vector<std::string>& environment, NixSetup setup,
                          const std::string& systems, const std::string& store) {
+  if (uses_machine_store(environment)) {
+    if (setup == NixSetup::caller_store) set_variable(environment, "NIX_REMOTE", "local");
+    if (setup == NixSetup::own_store) set_variable(environment, "NIX_REMOTE", store);
+  }
   std::string config = variable(environment, "NIX_CONFIG");
   if (!config.empty() && !config.ends_with('\n')) config += '\n';
   // `extra-platforms` is the setting's own name; extra- in front appends to it and keeps what
@@ -117,7 +128,6 @@ void set_nix_environment(std::vector<std::string>& environment, NixSetup setup,
     config += "build-users-group =\n";
     if (knows_supplementary_groups_setting())
       config += "require-drop-supplementary-groups = false\n";
-    set_variable(environment, "NIX_REMOTE", store);
   }
   set_variable(environment, "NIX_CONFIG", config);
 }

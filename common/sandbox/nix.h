@@ -15,10 +15,14 @@
 namespace emud {
 
 enum class NixSetup {
-  caller_store,  // the caller may write the store: its own Nix builds, NIX_CONFIG is enough
-  lease_daemon,  // the store is root's: a nix-daemon inside the lease builds
+  caller_store,  // the caller may write the machine's store: its own Nix builds there
+  named_store,   // whatever store its environment names
   own_store,     // rootless and the store is root's: a store below the user's data directory
 };
+
+// Whether an environment's NIX_REMOTE stands for the machine's store, by whatever way: not set,
+// `auto`, `local`, `daemon` or `unix://...` (nix.conf(5), `store`).
+[[nodiscard]] bool uses_machine_store(const std::vector<std::string>& environment);
 
 // Whether the machine's Nix database belongs to that user (single-user Nix, or root).
 [[nodiscard]] bool owns_nix_store(uid_t uid);
@@ -30,8 +34,9 @@ enum class NixSetup {
 // left out.
 [[nodiscard]] std::string nix_systems(const std::vector<const Architecture*>& architectures);
 
-// NIX_CONFIG and, for own_store, NIX_REMOTE, in place of what the environment had; NIX_CONFIG keeps
-// the caller's own lines. store: the directory of own_store.
+// NIX_CONFIG, which keeps the caller's own lines, and where uses_machine_store() NIX_REMOTE:
+// caller_store builds without a daemon, which would be outside of the lease; own_store in the
+// directory `store`. A store of another kind (ssh-ng://...) stays.
 void set_nix_environment(std::vector<std::string>& environment, NixSetup setup,
                          const std::string& systems, const std::string& store);
 

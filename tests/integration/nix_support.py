@@ -103,10 +103,10 @@ class NixTestCase(TestCase):
             os.chown(path, user.uid, user.uid)
         return folder
 
-    def build(self, folder, *arguments, options=("-a", "aarch64"), user=ALICE, **more):
+    def build(self, folder, *arguments, options=("-a", "aarch64"), user=ALICE, env=None, **more):
         """emuctl build -- --no-out-link ARGUMENTS. A killed nix-build leaves its temporary directory: that is in the folder."""
         return self.emuctl("build", *options, "--", "--no-out-link", *arguments, user=user, cwd=folder,
-                           env={"TMPDIR": str(folder)}, **more)
+                           env={"TMPDIR": str(folder)} | (env or {}), **more)
 
     def start_build(self, folder, *arguments, options=("-a", "aarch64"), user=ALICE, **more):
         process = self.start_emuctl("build", *options, "--", "--no-out-link", *arguments, user=user, cwd=folder,

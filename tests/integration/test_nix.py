@@ -65,8 +65,18 @@ class MultiUser(NixTestCase):
         self.assertIn("user 'bob' is not allowed to connect to the Nix daemon", self.emud.text())
 
     def test_root(self):
-        built = self.build(self.project(derivation("facts"), ROOT), user=ROOT)
-        self.assert_sandboxed(self.facts(built))
+        """He builds himself, though his environment points to a daemon: that is outside of the lease."""
+        for remote in ("", "daemon", "unix:///run/no-such-socket"):
+            with self.subTest(remote):
+                folder = self.project(derivation(f"root-{len(remote)}"), ROOT)
+                self.assert_sandboxed(self.facts(self.build(folder, user=ROOT, env={"NIX_REMOTE": remote} if remote else {})))
+
+    def test_store_of_another_machine(self):
+        """Nobody's NIX_REMOTE is replaced then."""
+        remote = "ssh-ng://builder.invalid"
+        for user in (ALICE, ROOT):
+            seen = self.emuctl("run", "-a", "aarch64", "--nix", "--", "printenv", "NIX_REMOTE", user=user, env={"NIX_REMOTE": remote})
+            self.assertEqual(seen.stdout, f"{remote}\n")
 
     def test_ways_to_call_nix(self):
         folder = self.project(derivation("facts"))
@@ -185,8 +195,11 @@ class SingleUser(NixTestCase):
 
     def test_through_emud(self):
         self.start_emud()
-        facts = self.facts(self.build(self.project(derivation("facts"))))
-        self.assertEqual(facts["machine"], ["aarch64"])
+        for remote in ("", "daemon", "auto"):
+            with self.subTest(remote):
+                folder = self.project(derivation(f"facts-{remote}"))
+                facts = self.facts(self.build(folder, env={"NIX_REMOTE": remote} if remote else {}))
+                self.assertEqual(facts["machine"], ["aarch64"])
 
     def test_read_only_store(self):
         self.make_store_read_only()

@@ -27,14 +27,35 @@ TEST_CASE("an architecture's Nix systems include the older ones it runs") {
         "aarch64-linux riscv64-linux");
 }
 
-TEST_CASE("a caller's own store needs NIX_CONFIG alone, and keeps what it said") {
-  std::vector<std::string> environment{"A=1", "NIX_CONFIG=cores = 1", "NIX_REMOTE=daemon"};
+TEST_CASE("in the caller's own store Nix builds without a daemon, and keeps what NIX_CONFIG said") {
+  const std::string remote = GENERATE("", "auto", "local", "daemon", "daemon?max-connections=2",
+                                      "unix:///nix/var/nix/daemon-socket/socket");
+  std::vector<std::string> environment{"A=1", "NIX_CONFIG=cores = 1", "NIX_REMOTE=" + remote};
+  if (remote.empty()) environment.pop_back();
+  CAPTURE(remote);
+  CHECK(uses_machine_store(environment));
   set_nix_environment(environment, NixSetup::caller_store, "aarch64-linux", "");
-  CHECK(has(environment, "A=1"));
+  CHECK(environment ==
+        std::vector<std::string>{"A=1", "NIX_REMOTE=local",
+                                 "NIX_CONFIG=cores = 1\nextra-extra-platforms = aarch64-linux\n"});
+}
+
+TEST_CASE("a store that is not the machine's stays") {
+  const std::string remote =
+      GENERATE("ssh-ng://builder", "https://cache", "/home/u/nix", "local?root=/home/u/nix");
+  for (const NixSetup setup : {NixSetup::caller_store, NixSetup::own_store}) {
+    std::vector<std::string> environment{"NIX_REMOTE=" + remote};
+    CHECK_FALSE(uses_machine_store(environment));
+    set_nix_environment(environment, setup, "aarch64-linux", "/home/u/other");
+    CHECK(has(environment, "NIX_REMOTE=" + remote));
+    CHECK(environment.size() == 2);
+  }
+}
+
+TEST_CASE("in the host scope NIX_REMOTE stays, whatever it names") {
+  std::vector<std::string> environment{"NIX_REMOTE=daemon"};
+  set_nix_environment(environment, NixSetup::named_store, "aarch64-linux", "");
   CHECK(has(environment, "NIX_REMOTE=daemon"));
-  CHECK(has(environment, "NIX_CONFIG=cores = 1\nextra-extra-platforms = aarch64-linux\n"));
-  CHECK(std::ranges::count_if(
-            environment, [](const auto& entry) { return entry.starts_with("NIX_CONFIG="); }) == 1);
 }
 
 TEST_CASE("a store below the user's directory replaces NIX_REMOTE") {
