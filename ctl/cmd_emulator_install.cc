@@ -14,8 +14,8 @@
 #include "ctl/output.h"
 #include "ctl/own_store.h"
 #include "ctl/status_text.h"
-#include "emulator/catalog_fetch.h"
 #include "emulator/package.h"
+#include "emulator/url_install.h"
 #include "wire/emulators.h"
 
 namespace emud::ctl {

@@ -47,6 +47,12 @@ class Emulators {
       std::vector<const Architecture*> architectures, std::string version,
       const ReportListener& listener);
 
+  // Runs other work on the store, shared and reported as prepare() does, by that key: its text.
+  [[nodiscard]] Task<Result<std::string>> share(std::string key, ReportingWork work,
+                                                const ReportListener& listener) {
+    return jobs_.run(std::move(key), std::move(work), listener);
+  }
+
   // What is installed.
   [[nodiscard]] Result<std::vector<Manifest>> list() const { return store_.list(); }
   [[nodiscard]] const Store& store() const { return store_; }

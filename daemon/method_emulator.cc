@@ -8,6 +8,7 @@
 #include "daemon/services.h"
 #include "daemon/worker.h"
 #include "emulator/package.h"
+#include "emulator/url_install.h"
 #include "wire/emulators.h"
 
 namespace emud {
@@ -71,24 +72,33 @@ Result<OwnSource> own_source(const CallContext& context, const wire::InstallEmul
   return source;
 }
 
-Task<Result<std::string>> install_own(CallContext& context, OwnSource source) {
+Task<Result<std::string>> install_own_file(CallContext& context, OwnSource source) {
   const Store& store = context.services.emulators.store();
-  const FetchOptions fetching = fetch_options(context.services.options);
-  ReportingWork work = [&](const Report& report) -> Result<std::string> {
+  Work work = [&store, &source]() -> Result<std::string> {
+    EMUD_ASSIGN(const auto manifests,
+                install_file(store, source.file, source.name, *source.digest, source.wanted));
+    return wire::to_json(reply_of(manifests));
+  };
+  co_return co_await run_worker(std::move(work), source.file);
+}
+
+// Clients that want the same at the same time share the work.
+Task<Result<std::string>> install_own_url(CallContext& context, OwnSource source) {
+  const Store& store = context.services.emulators.store();
+  std::string key = fmt::format("url {} {} {}", source.url, source.digest->hex(),
+                                source.wanted != nullptr ? source.wanted->name : "all");
+  ReportingWork work = [&store, source = std::move(source),
+                        fetching = fetch_options(context.services.options)](
+                           const Report& report) -> Result<std::string> {
     const InstallProgressSink sink = [&report](const InstallProgress& progress) {
       report(as_report(progress));
     };
-    if (source.url.empty()) {
-      EMUD_ASSIGN(const auto manifests,
-                  install_file(store, source.file, source.name, *source.digest, source.wanted));
-      return wire::to_json(reply_of(manifests));
-    }
     EMUD_ASSIGN(const auto manifests,
                 install_url(store, source.url, *source.digest, source.wanted, fetching, sink));
     return wire::to_json(reply_of(manifests));
   };
-  ReportListener listener = progress_listener<wire::InstallEmulatorReply>(context);
-  co_return co_await run_reporting_worker(std::move(work), std::move(listener), source.file);
+  const ReportListener listener = progress_listener<wire::InstallEmulatorReply>(context);
+  co_return co_await context.services.emulators.share(std::move(key), std::move(work), listener);
 }
 
 }  // namespace
@@ -101,7 +111,8 @@ Task<Result<std::string>> install_emulator(CallContext& context) {
   if (request->file || request->url) {
     auto source = own_source(context, *request, *architectures);
     if (!source) co_return std::unexpected(source.error());
-    co_return co_await install_own(context, *std::move(source));
+    if (source->url.empty()) co_return co_await install_own_file(context, *std::move(source));
+    co_return co_await install_own_url(context, *std::move(source));
   }
   if (architectures->empty()) {
     co_return fail(Errc::invalid_argument, "install", "an emulator", "no architecture is named",

@@ -5,10 +5,7 @@
 #include <sstream>
 #include <utility>
 
-#include "emulator/download.h"
-#include "emulator/package.h"
 #include "emulator/sources.h"
-#include "emulator/url.h"
 
 namespace emud {
 namespace {
@@ -20,12 +17,6 @@ PackagePlace place_of(const CatalogPackage& package) {
           .pool_path = package.pool_path,
           .snapshot = package.snapshot,
           .sha256 = package.sha256};
-}
-
-DownloadListener listener_for(const InstallProgressSink& progress, const std::string& name) {
-  return [&progress, name](const DownloadProgress& step) {
-    progress({.step = "fetch", .object = name, .done = step.done, .total = step.total.value_or(0)});
-  };
 }
 
 constexpr std::chrono::seconds quickly{2};
@@ -43,6 +34,12 @@ void make_impatient(Download& wanted) {
 }
 
 }  // namespace
+
+DownloadListener listener_for(const InstallProgressSink& progress, const std::string& name) {
+  return [&progress, name](const DownloadProgress& step) {
+    progress({.step = "fetch", .object = name, .done = step.done, .total = step.total.value_or(0)});
+  };
+}
 
 FetchOptions own_fetch_options() {
   FetchOptions options;
@@ -67,18 +64,6 @@ FetchPackage package_fetcher(const Store& store, FetchOptions options) {
     EMUD_ASSIGN(auto downloaded, download(store, wanted, listener_for(progress, package.file)));
     return FetchedPackage{std::move(downloaded.file), std::move(downloaded.url)};
   };
-}
-
-Result<std::vector<Manifest>> install_url(const Store& store, const std::string& url,
-                                          const Digest& expected, const Architecture* wanted,
-                                          const FetchOptions& options,
-                                          const InstallProgressSink& progress) {
-  const std::string name = without_credentials(url);
-  Download source{.name = name, .digest = expected};
-  source.urls.push_back(url);
-  source.proxy = options.proxy;
-  EMUD_ASSIGN(const auto downloaded, download(store, source, listener_for(progress, name)));
-  return install_file(store, downloaded.file.get(), name, expected, wanted);
 }
 
 }  // namespace emud

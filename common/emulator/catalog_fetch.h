@@ -1,12 +1,11 @@
-// Packages from the network for the store: the catalog's, and one that somebody names by its URL.
+// The packages of the catalog, from the network for the store.
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "emulator/catalog_install.h"
-#include "emulator/digest.h"
+#include "emulator/download.h"
 
 namespace emud {
 
@@ -26,11 +25,8 @@ struct FetchOptions {
 // The store must outlive what is returned.
 [[nodiscard]] FetchPackage package_fetcher(const Store& store, FetchOptions options);
 
-// Fetches what that URL has, of at most 256 MiB, and installs it as install_file does (package.h).
-[[nodiscard]] Result<std::vector<Manifest>> install_url(const Store& store, const std::string& url,
-                                                        const Digest& expected,
-                                                        const Architecture* wanted,
-                                                        const FetchOptions& options,
-                                                        const InstallProgressSink& progress);
+// Hands a download's progress on as that of the installation of `name`. The sink must outlive it.
+[[nodiscard]] DownloadListener listener_for(const InstallProgressSink& progress,
+                                            const std::string& name);
 
 }  // namespace emud

@@ -1,13 +1,10 @@
 #include "emulator/catalog_install.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include <algorithm>
-#include <cerrno>
 
-#include "base/file.h"
+#include "emulator/install_lock.h"
 #include "emulator/unfetched.h"
 #include "emulator/unpack.h"
 
@@ -16,24 +13,6 @@ namespace {
 
 std::string name_of(const CatalogEntry& entry) {
   return fmt::format("{} {}", entry.member->architecture->name, entry.package->version);
-}
-
-// Held while a package is fetched and installed. The file stays: it is empty, and removing it would
-// let two processes lock two files of one name.
-Result<UniqueFd> lock_package(const Store& store, const CatalogPackage& package,
-                              const InstallProgressSink& progress) {
-  const std::string directory = store.paths().runtime + "/installs";
-  EMUD_ASSIGN(const UniqueFd folder, make_directories(directory, 0755));
-  EMUD_ASSIGN(UniqueFd lock,
-              open_at(folder.get(), package.sha256, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
-  if (errno != EWOULDBLOCK)
-    return fail_errno("lock", fmt::format("{}/{}", directory, package.sha256));
-  progress({.step = "wait for", .object = package.file});
-  while (::flock(lock.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return fail_errno("lock", fmt::format("{}/{}", directory, package.sha256));
-  }
-  return lock;
 }
 
 std::vector<CatalogEntry> missing_of(const Store& store, std::span<const CatalogEntry> entries,
@@ -49,7 +28,10 @@ Result<> install_package(const Store& store, std::span<const CatalogEntry> entri
                          const CatalogPackage& package, const FetchPackage& fetch,
                          const InstallProgressSink& progress) {
   if (missing_of(store, entries, &package).empty()) return {};
-  EMUD_ASSIGN(const UniqueFd lock, lock_package(store, package, progress));
+  EMUD_ASSIGN(const Digest digest, Digest::parse(package.sha256));
+  EMUD_ASSIGN(const UniqueFd lock, lock_install(store.paths(), digest, [&] {
+                progress({.step = "wait for", .object = package.file});
+              }));
   const auto missing = missing_of(store, entries, &package);
   if (missing.empty()) return {};  // another process has done it meanwhile
   EMUD_ASSIGN(FetchedPackage fetched, fetch(package, progress));
