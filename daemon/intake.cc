@@ -87,8 +87,52 @@ bool look_at(int fd, struct statx& info) {
   return ::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &info) == 0;
 }
 
+bool is_socket(int fd) {
+  struct statx info{};
+  return look_at(fd, info) && S_ISSOCK(info.stx_mode);
+}
+
 bool is_file(const struct statx& info) {
   return S_ISREG(info.stx_mode) || S_ISDIR(info.stx_mode) || S_ISLNK(info.stx_mode);
+}
+
+void become_closer() {
+  ::prctl(PR_SET_NAME, "emud-closer");
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+// For descriptors whose last close(2) may wait. A process that has them as well and ends once emud
+// has closed its own: a process that ends does not linger (PF_EXITING, net/ipv4/af_inet.c,
+// inet_release), and what is queued in a socket ends with it.
+Result<Child> leave_to_child(std::vector<UniqueFd>& fds) {
+  EMUD_ASSIGN(auto gate, make_pipe());
+  EMUD_ASSIGN(Child closer, clone_child());
+  if (!closer) {
+    become_closer();
+    gate.second.reset();
+    char byte = 0;
+    while (::read(gate.first.get(), &byte, 1) < 0 && errno == EINTR) {
+    }
+    ::_exit(0);
+  }
+  fds.clear();
+  return closer;
+}
+
+// For files of which every close(2) may wait. A process that shares emud's table of descriptors
+// (CLONE_FILES, clone(2)) and nothing else: its close(2) takes the descriptor out of the table at
+// once and then waits where emud need not. Not for those above: in a shared table every system call
+// on a descriptor holds its file (fdget, fs/file.c), and emud's look here could let go last.
+Result<Child> close_in_child(UniqueFd& fd) {
+  EMUD_ASSIGN(Child closer, clone_child({.flags = CLONE_FILES, .cgroup = -1}));
+  if (!closer) {
+    become_closer();
+    ::close(fd.get());
+    ::_exit(0);
+  }
+  const int theirs = fd.release();
+  for (int turn = 0; turn < 1000 && ::fcntl(theirs, F_GETFD) >= 0; ++turn) ::sched_yield();
+  return closer;
 }
 
 }  // namespace
@@ -233,61 +277,38 @@ void Intake::close_by_exit(std::vector<UniqueFd> fds, uid_t user) {
   if (!is_at_work) spawn(executor_, close_by_exits(user));
 }
 
-// A process that has the descriptors as well and ends once emud has closed its own: a process that
-// ends does not linger (PF_EXITING, net/ipv4/af_inet.c, inet_release), and what is queued in a
-// socket ends with it.
+// One process of the user's at a time.
 Task<void> Intake::close_by_exits(uid_t user) {
   asio::steady_timer pause{executor_};
   while (!to_close_[user].empty()) {
-    auto gate = make_pipe();
-    auto closer = gate ? clone_child() : Result<Child>{std::unexpected(gate.error())};
+    auto closer = leave_to_child(to_close_[user]);
     if (!closer) {  // for want of a descriptor or a process, which others will give back
       log(closer.error());
       pause.expires_after(100ms);
       co_await pause.async_wait(asio::use_awaitable);
       continue;
     }
-    if (!*closer) {
-      ::prctl(PR_SET_NAME, "emud-closer");
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      gate->second.reset();
-      char byte = 0;
-      while (::read(gate->first.get(), &byte, 1) < 0 && errno == EINTR) {
-      }
-      ::_exit(0);
-    }
-    to_close_[user].clear();
-    gate->second.reset();
     ++being_closed_[user];
     co_await see_it_end(*std::move(closer), user);
   }
   to_close_.erase(user);
 }
 
-// A process that shares emud's table of descriptors (CLONE_FILES, clone(2)) and nothing else: its
-// close(2) takes the descriptor out of the table at once and then waits where emud need not.
+// Out of emud's table at once: a keeper cloned while it is there would have it too.
 void Intake::close_elsewhere(UniqueFd fd, uid_t user) {
-  auto closer = clone_child({.flags = CLONE_FILES, .cgroup = -1});
+  std::vector<UniqueFd> fds;
+  fds.push_back(std::move(fd));
+  auto closer = is_socket(fds[0].get()) ? leave_to_child(fds) : close_in_child(fds[0]);
   if (!closer) {
     log(closer.error());
     return;  // closed here, if need be slowly
   }
-  if (!*closer) {
-    ::prctl(PR_SET_NAME, "emud-closer");
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::close(fd.get());
-    ::_exit(0);
-  }
-  // A keeper cloned before it is out of the table would have it too. It is out as soon as the child
-  // runs.
-  const int theirs = fd.release();
-  for (int turn = 0; turn < 1000 && ::fcntl(theirs, F_GETFD) >= 0; ++turn) ::sched_yield();
   ++being_closed_[user];
   spawn(executor_, see_it_end(*std::move(closer), user));
 }
 
-// A socket's wait ends with a signal; that for a FUSE server's answer to FLUSH only with the server
-// (FR_FORCE, fs/fuse/dev.c), which is why they are counted.
+// The wait for a FUSE server's answer to FLUSH ends with no signal, only with the server (FR_FORCE,
+// fs/fuse/dev.c), which is why they are counted.
 Task<void> Intake::see_it_end(Child closer, uid_t user) {
   using asio::experimental::awaitable_operators::operator||;
   asio::steady_timer timer{executor_, patience};

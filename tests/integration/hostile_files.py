@@ -77,7 +77,9 @@ class HostileFile:
 
 @contextlib.contextmanager
 def lingering_socket(seconds):
-    """A TCP socket with unsent data that close(2) waits for (SO_LINGER), and a function that closes it here without waiting."""
+    """A TCP socket with unsent data that close(2) waits for (SO_LINGER), and a function that closes it here without waiting: only
+    for the end of a process that has it too, which does not linger. (A thread could wait in close(2) while a process that is just
+    forked has it still, and waits longer.)"""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sender = socket.create_connection(listener.getsockname())
@@ -87,12 +89,20 @@ def lingering_socket(seconds):
         while True:
             sender.send(b"x" * 65536)
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, seconds))
-    closed = []
 
     def close():
-        if not closed:
-            closed.append(True)
-            threading.Thread(target=sender.close, daemon=True).start()  # waits if it is the last
+        if sender.fileno() < 0:
+            return
+        gate, opened = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(opened)
+            os.read(gate, 1)
+            os._exit(0)
+        sender.close()
+        os.close(gate)
+        os.close(opened)
+        os.waitpid(child, 0)
 
     try:
         yield sender.fileno(), close

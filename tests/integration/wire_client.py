@@ -13,6 +13,7 @@ class Wire:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
+        self.rest = b""  # of the next message, which came with the last
         self.socket.settimeout(SECONDS_TO_RUN)
         self.socket.connect(str(path))
 
@@ -21,6 +22,7 @@ class Wire:
         """A connection that is there already; takes the descriptor over."""
         wire = cls.__new__(cls)
         wire.socket = socket.socket(fileno=fd)
+        wire.rest = b""
         wire.socket.settimeout(SECONDS_TO_RUN)
         return wire
 
@@ -34,19 +36,21 @@ class Wire:
         if fds:
             sent = self.socket.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
             data = data[sent:]
-        self.socket.sendall(data)
+        if data:  # all may be there already, and emud gone
+            self.socket.sendall(data)
 
     def receive(self):
-        """The next message and its descriptors; None at the end."""
-        data, fds = b"", array.array("i")
-        while not data.endswith(b"\0"):
-            chunk, ancillary, _, _ = self.socket.recvmsg(1, socket.CMSG_LEN(1024))
+        """The next message and its descriptors (of those that emud sends, the last of a stream has them); None at the end."""
+        data, fds = self.rest, array.array("i")
+        while b"\0" not in data:
+            chunk, ancillary, _, _ = self.socket.recvmsg(65536, socket.CMSG_LEN(1024))
             for _, _, block in ancillary:
                 fds.frombytes(block)
             if not chunk:
                 return None
             data += chunk
-        return json.loads(data[:-1]), list(fds)
+        text, _, self.rest = data.partition(b"\0")
+        return json.loads(text), list(fds)
 
     def call(self, method, parameters=None, fds=()):
         """The answer's parameters; a WireError for an error."""
