@@ -17,18 +17,14 @@ import tempfile
 import time
 import unittest
 
+import checkout
+
 SOURCE_DIR = pathlib.Path(os.environ.get("EMUD_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 BUILD_DIR = pathlib.Path(os.environ.get("EMUD_BUILD_DIR", SOURCE_DIR / "build/release"))
-BIN_DIR = pathlib.Path(os.environ.get("EMUD_BIN_DIR", BUILD_DIR / "bin"))
 BINFMT_MISC = "/proc/sys/fs/binfmt_misc"
 if "EMUD_HERMETIC" in os.environ:
-    # The tests' shell scripts name programs without quotes, and the checkout's path may have a space: links of this throw-away
-    # machine's have none. (This is imported more than once on it: by the test and by what it starts.)
-    _links = {f"/run/checkout-{name}": path for name, path in (("source", SOURCE_DIR), ("build", BUILD_DIR), ("bin", BIN_DIR))}
-    for _link, _path in _links.items():
-        if not os.path.islink(_link):
-            os.symlink(_path.resolve(), _link)
-    SOURCE_DIR, BUILD_DIR, BIN_DIR = map(pathlib.Path, _links)
+    SOURCE_DIR, BUILD_DIR = checkout.show("source", SOURCE_DIR), checkout.show("build", BUILD_DIR)
+BIN_DIR = BUILD_DIR / "bin"
 SKIP = 77
 SECONDS_TO_END = 10  # what emud and its leases are given to be gone
 SECONDS_TO_RUN = 120  # what a command of a test is given
