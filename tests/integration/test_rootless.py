@@ -1,10 +1,13 @@
 """`emuctl run` without emud: what only that way has, and all of essentials.py."""
 
+import other_emulator
 from essentials import *
+from two_versions import TwoVersions
 
 
-class Rootless(Essentials, TestCase):
+class Rootless(Essentials, TwoVersions, TestCase):
     options = ("--rootless",)
+    installer = ALICE
 
     def setUp(self):
         super().setUp()
@@ -102,4 +105,6 @@ class Rootless(Essentials, TestCase):
 
 
 if __name__ == "__main__":
+    if "EMUD_HERMETIC" not in os.environ:
+        other_emulator.fetch()
     main()

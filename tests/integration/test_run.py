@@ -1,10 +1,8 @@
 """`emuctl run` through emud: what only that way has, and all of essentials.py."""
 
-import hashlib
-import re
-
 import other_emulator
 from essentials import *
+from two_versions import TwoVersions
 
 NEWUIDMAP = """
 import os, subprocess, sys, ctypes
@@ -21,7 +19,7 @@ print(" ".join(open(f"/proc/{child}/uid_map").read().split()))
 """
 
 
-class RunThroughEmud(Essentials, TestCase):
+class RunThroughEmud(Essentials, TwoVersions, TestCase):
     def setUp(self):
         super().setUp()
         self.start_emud("--lease-processes", "none")  # else RLIMIT_NPROC is the smaller of the caller's and that
@@ -62,39 +60,6 @@ class RunThroughEmud(Essentials, TestCase):
         done = self.emuctl_run("sh", "-c", "mount -t tmpfs none /mnt; umount /mnt; hostname emud-test-name", user=ROOT)
         self.assertNotEqual(done.returncode, 0)
         self.assertNotEqual(os.uname().nodename, "emud-test-name")
-
-    def test_two_versions_at_once(self):
-        self.require(other_emulator.package(), f"no second QEMU could be downloaded: {other_emulator.reason()}")
-        self.require(machine_emulator("aarch64"), "this machine has no static emulator of its own for aarch64")
-        package = other_emulator.package()
-        digest = hashlib.sha256(package.read_bytes()).hexdigest()
-        done = self.emuctl("emulator", "install", "--file", package, "--sha256", digest, "--arch", "arm64", user=ROOT)
-        self.assert_status(done, 0)
-        banner = run([machine_emulator("aarch64"), "--version"]).stdout
-        own = re.search(r"version ([0-9.]+)", banner)[1]
-        self.assert_status(self.emuctl("run", "--emulator", own, guest("hello-arm64")), 0)
-        listed = json.loads(self.emuctl("emulator", "list", "--json").stdout)["emulators"]
-        versions = sorted(one["version"] for one in listed if one["architecture"] == "aarch64")
-        self.assertEqual(len(versions), 2, listed)
-        self.assertIn(own, versions)
-        script = (f"{guest('hello-arm64')}; $(sed -n 's/^interpreter //p' {BINFMT_MISC}/emud-aarch64) --version; "
-                  "echo ready; read line; " f"{guest('hello-arm64')}")
-        running = []
-        for version in versions:
-            running.append(self.start_emuctl("run", "--emulator", version, "-a", "aarch64", "--", "sh", "-c", script,
-                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        for version, process in zip(versions, running):
-            self.assertEqual(expect_line(process.stdout, "hello"), "hello from aarch64")
-            self.assertIn(f"version {version} ", expect_line(process.stdout, "qemu-aarch64"))
-            expect_line(process.stdout, "ready")
-        for process in running:  # both were up at the same time, and still are
-            out, _ = process.communicate("\n", SECONDS_TO_RUN)
-            self.assertEqual((out, process.returncode), ("hello from aarch64\n", 0))
-        short = self.emuctl("run", "--emulator", ".".join(versions[0].split(".")[:2]), "-a", "arm64", "--", "true")
-        self.assert_status(short, 0)
-        missing = self.emuctl("run", "--emulator", "1.2", "-a", "aarch64", "--", "true")
-        self.assert_status(missing, 125)
-        self.assertIn("1.2", missing.stderr)
 
     def test_json_events(self):
         reader, writer = os.pipe()
