@@ -219,5 +219,34 @@ class HostScope(HolderCase):
         self.assertEqual(status(self.emud)["leases"], [])
 
 
+class NotMounted(HolderCase):
+    """binfmt_misc is mounted nowhere when emud starts, as in a container or before systemd has it."""
+
+    def setUp(self):
+        super().setUp()
+        subprocess.run(["umount", BINFMT_MISC], check=True)
+        self.addCleanup(self.mount_again)
+
+    def mount_again(self):
+        if BINFMT_MISC not in mounts():
+            subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT_MISC], check=True)
+
+    def test_private_lease(self):
+        self.start_emud()
+        for options in ((), ("--rootless",)):
+            done = self.emuctl("run", *options, "-a", "aarch64", "--scope", "private", "--", guest("hello-arm64"))
+            self.assertEqual((done.returncode, done.stdout), (0, "hello from aarch64\n"), done.stderr)
+
+    def test_host_lease(self):
+        """emud mounts it for the whole machine."""
+        self.start_emud()
+        process = self.hold("arm64")
+        self.assertIn(BINFMT_MISC, mounts())
+        self.assertEqual(handlers(), [ENTRY])
+        self.assertEqual(run([guest("hello-arm64")], ALICE).stdout, "hello from aarch64\n")
+        self.release(process)
+        self.assertEqual(handlers(), [])
+
+
 if __name__ == "__main__":
     main()
