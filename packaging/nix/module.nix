@@ -8,8 +8,8 @@
 
 let
   cfg = config.services.emud;
-  toValue = value: if builtins.isString value then builtins.toJSON value else toString value;
-  toLine = name: value: "${name} = ${toValue value}\n";
+  # emud.toml's strings, numbers, truth values and lists are written as JSON's.
+  toLine = name: value: "${name} = ${builtins.toJSON value}\n";
   configuration = pkgs.writeText "emud.toml" (lib.concatStrings (lib.mapAttrsToList toLine cfg.settings));
   # Verified and proved like every other emulator.
   install = pkgs.writeShellScript "emud-install-emulators" (
@@ -55,13 +55,16 @@ in
     settings = lib.mkOption {
       type = lib.types.attrsOf (
         lib.types.oneOf [
-          lib.types.str
+          lib.types.bool
           lib.types.int
+          lib.types.str
+          (lib.types.listOf lib.types.str)
         ]
       );
       default = { };
       example = {
         private = "group";
+        no-fetch = true;
         max-leases-per-user = 4;
       };
       description = "Keys of emud.toml(5).";

@@ -1,11 +1,12 @@
 # Evaluates packaging/nix without nixpkgs: with a lib and pkgs that have just what it uses. Fails where it uses anything else, or
-# names an option that it does not declare. Result: what the flake's package and a machine with the module would have.
+# names an option that it does not declare, or gives one a value that is not of its type. Result: what the flake's package and a machine with the module would have.
 { source }:
 let
   lib = {
     mkOption = option: option // { isOption = true; };
     mkEnableOption = description: {
       isOption = true;
+      type = lib.types.bool;
       default = false;
       inherit description;
     };
@@ -24,13 +25,15 @@ let
           value = f name;
         }) names
       );
+    # A type says whether a value is of it.
     types = {
-      package = "package";
-      str = "str";
-      int = "int";
-      listOf = type: { listOf = type; };
-      attrsOf = type: { attrsOf = type; };
-      oneOf = types: { oneOf = types; };
+      package = value: builtins.isString value || value ? outPath;
+      bool = builtins.isBool;
+      str = builtins.isString;
+      int = builtins.isInt;
+      listOf = type: value: builtins.isList value && builtins.all type value;
+      attrsOf = type: value: builtins.isAttrs value && builtins.all type (builtins.attrValues value);
+      oneOf = types: value: builtins.any (type: type value) types;
     };
     licenses.mit = "MIT";
     platforms.linux = [ "x86_64-linux" ];
@@ -71,6 +74,8 @@ let
       values = builtins.mapAttrs (name: option: option.default) declared // settings;
     in
     assert builtins.all (name: declared ? ${name}) (builtins.attrNames settings);
+    assert builtins.all (name: declared.${name}.description != "") (builtins.attrNames declared);
+    assert builtins.all (name: declared.${name}.type values.${name}) (builtins.attrNames declared);
     evaluated.config;
   flake = import (source + "/flake.nix");
   outputs = flake.outputs {
@@ -86,11 +91,24 @@ let
     settings = {
       private = "group";
       max-leases = 4;
+      no-fetch = true;
+      mirror = [ "https://mirror.example.org/debian" ];
     };
   };
+  isRefused = settings: !(builtins.tryEval (module settings)).success;
 in
 {
   off = module { };
+  # By their types, each.
+  refused = map isRefused [
+    { enable = "yes"; }
+    { group = 4; }
+    { members = "alice"; }
+    { emulators = [ 1 ]; }
+    { settings.private = { }; }
+    { settings.mirror = [ 1 ]; }
+    { noSuchOption = true; }
+  ];
   settings = on.environment.etc."emud/emud.toml".source.text;
   members = on.users.groups.emud.members;
   helperGroup = on.users.users.emud.group;
