@@ -195,8 +195,9 @@ class Shells(TestCase):
                 done = run(["bash", "--norc", "-c", script, COMPLETIONS / "emuctl.bash", *words], env=self.environment())
                 self.assertEqual(done.stderr, "")
                 self.assertLessEqual(expected, set(done.stdout.split()))
-        done = run(["bash", "--norc", "-c", '. "$0"; complete -p emuctl', COMPLETIONS / "emuctl.bash"])
-        self.assertEqual(done.stdout, "complete -F _emuctl emuctl\n")
+        for program in "emuctl", "emud":
+            done = run(["bash", "--norc", "-c", '. "$0"; complete -p "$1"', COMPLETIONS / f"{program}.bash", program])
+            self.assertEqual(done.stdout, f"complete -F _{program} {program}\n")
 
     def test_zsh(self):
         self.require(shutil.which("zsh"), "there is no zsh")
@@ -218,6 +219,86 @@ class Shells(TestCase):
                 done = run(["fish", "--no-config", "-c", f"source {COMPLETIONS / 'emuctl.fish'}; complete -C '{line}'"],
                            env=self.environment())
                 self.assertLessEqual(expected, {row.split("\t")[0] for row in done.stdout.splitlines()}, done.stderr)
+
+    # Of emud: all options; and what may follow one.
+    def emud_cases(self):
+        return [(["emud", "-"], options_of(help_of("emud"))), (["emud", "--private", ""], {"everyone", "group"}),
+                (["emud", "--log-level", "w"], {"warning"})]
+
+    def test_emud_in_bash(self):
+        script = '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }; _emud; printf "%s\\n" "${COMPREPLY[@]}"'
+        cases = [*self.emud_cases(), (["emud", "--config", "/etc/passw"], {"/etc/passwd"})]
+        for words, expected in cases:
+            with self.subTest(words=words):
+                done = run(["bash", "--norc", "-c", script, COMPLETIONS / "emud.bash", *words], env=self.environment())
+                self.assertEqual((set(done.stdout.split()) - {"/etc/passwd-"}, done.stderr), (expected, ""))
+
+    def test_emud_in_zsh(self):
+        self.require(shutil.which("zsh"), "there is no zsh")
+        script = '_describe() { print -rl -- "${(@P)3}"; }; words=("$@"); CURRENT=$#; . "$0"'
+        for words, expected in self.emud_cases():
+            with self.subTest(words=words):
+                done = run(["zsh", "-f", "-c", script, COMPLETIONS / "_emud", *words], env=self.environment())
+                self.assertEqual(done.stderr, "")
+                self.assertLessEqual(expected, set(done.stdout.split()))
+
+    def test_emud_in_fish(self):
+        self.require(shutil.which("fish"), "there is no fish")
+        for words, expected in self.emud_cases():
+            with self.subTest(words=words):
+                done = run(["fish", "--no-config", "-c",
+                            f"source {COMPLETIONS / 'emud.fish'}; complete -C '{' '.join(words)}'"], env=self.environment())
+                self.assertEqual({row.split("\t")[0] for row in done.stdout.splitlines()}, expected, done.stderr)
+
+
+class Readme(TestCase):
+    """What README.md names is there."""
+
+    TOP = {entry.name for entry in SOURCE_DIR.iterdir()}
+
+    def setUp(self):
+        super().setUp()
+        self.text = (SOURCE_DIR / "README.md").read_text(encoding="utf-8")
+
+    def assert_exists(self, name):
+        if not (SOURCE_DIR / name).exists() and not list(SOURCE_DIR.glob(f"{name}.cc")):
+            self.fail(f"README.md names {name}, and there is no such file")
+
+    def test_the_story_names_real_files(self):
+        story = re.search(r"^## The story of one build\n(.*?)^## ", self.text, re.MULTILINE | re.DOTALL)[1]
+        named = re.findall(r"`((?:common|ctl|daemon)/[\w/.]+)`", story)
+        self.assertGreater(len(named), 25)
+        for name in named:
+            self.assert_exists(name)
+
+    def test_every_path_is_there(self):
+        for span in re.findall(r"`([^`\n]+)`", self.text):
+            for word in span.split():
+                if "/" in word and word.split("/")[0] in self.TOP - {"build"} and not word.endswith("/all"):  # targets of CMake
+                    self.assert_exists(word.rstrip("/"))
+        for target in re.findall(r"\]\(([\w./-]+)\)", self.text):
+            self.assert_exists(target)
+
+    def test_the_tree_names_every_folder(self):
+        tree = re.search(r"^## The tree\n(.*)", self.text, re.MULTILINE | re.DOTALL)[1]
+        for top in "common", "tests":
+            for folder in (entry.name for entry in (SOURCE_DIR / top).iterdir() if entry.is_dir()):
+                self.assertRegex(tree, rf"`(?:{top}/)?{folder}[`/]")
+        for folder in ("daemon", "daemon/fetcher", "ctl", "ctl/doctor", "ctl/deep", "units", "packaging"):
+            self.assertIn(f"`{folder}/`", tree)
+
+    def test_commands_are_those_of_emuctl(self):
+        """Every verb and option in it exists."""
+        verbs = {" ".join(verb): options_of(help_of("emuctl", *verb)) for verb in all_verbs()}
+        for line in re.findall(r"emuctl ((?:emulator )?[a-z]+[^`|#\n]*)", self.text):
+            words = line.split(" -- ")[0].split()
+            verb = " ".join(words[:2]) if words[0] == "emulator" else words[0]
+            if verb not in verbs:
+                continue  # prose: "emuctl and emud"
+            for word in words:
+                option = re.match(r"\[?(--?[a-z][\w-]*)", word)
+                if option:
+                    self.assertIn(option[1], verbs[verb] | options_of(help_of("emuctl")), line)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ DATA = {
     "share/man/man1/emuctl.1", "share/man/man5/emud.toml.5", "share/man/man7/io.emud.Manager.7", "share/man/man8/emud.8",
     "share/bash-completion/completions/emuctl", "share/zsh/site-functions/_emuctl",
     "share/fish/vendor_completions.d/emuctl.fish",
+    "share/bash-completion/completions/emud", "share/zsh/site-functions/_emud", "share/fish/vendor_completions.d/emud.fish",
     "share/doc/emud/README.md", "share/doc/emud/emud.toml", "share/doc/emud/apparmor.d/emuctl",
 }
 VERSION = re.search(r"^project\(emud VERSION (\S+)", (SOURCE_DIR / "CMakeLists.txt").read_text(), re.MULTILINE)[1]
@@ -125,6 +126,18 @@ class Systemd(Installed):
                 missing.add(name)
         self.assertEqual(missing, set())
 
+    def test_every_directive_is_there_once(self):
+        lists = {"After", "CapabilityBoundingSet"}  # what another line adds to
+        for unit in sorted(self.units.iterdir()):
+            names = re.findall(r"^(\w+)=", unit.read_text(encoding="utf-8"), re.MULTILINE)
+            self.assertEqual({name for name in names if names.count(name) > 1} - lists, set(), unit.name)
+
+    def test_the_figure_of_the_readme_is_the_measured_one(self):
+        done = run(["systemd-analyze", "security", "--offline=yes", "--no-pager", self.units / "emud.service"])
+        measured = float(re.search(r"Overall exposure level for emud.service: ([\d.]+)", done.stdout)[1])
+        said = float(re.search(r"`systemd-analyze security --offline=yes` gives ([\d.]+)", self.text("share/doc/emud/README.md"))[1])
+        self.assertAlmostEqual(measured, said, delta=0.3)  # each systemd counts a little differently
+
     def test_accounts(self):
         root = self.temporary_directory()
         (root / "etc").mkdir()
@@ -166,7 +179,13 @@ class Others(Installed):
         self.assert_status(done, 0)
         value = json.loads(done.stdout)
         self.assertEqual(value["off"], {})
-        self.assertEqual(value["settings"], 'max-leases = 4\nprivate = "group"\n')
+        self.assertEqual(value["settings"], 'max-leases = 4\nmirror = ["https://mirror.example.org/debian"]\n'
+                                            'no-fetch = true\nprivate = "group"\n')
+        file = self.temporary_directory() / "emud.toml"
+        file.write_text(value["settings"], encoding="utf-8")
+        words = ["--state-dir", file.parent, "--runtime-dir", file.parent, "--reconcile"]
+        self.assert_status(run([BIN_DIR / "emud", "--config", file, *words]), 0)
+        self.assertEqual(value["refused"], [True] * 7)
         self.assertEqual((value["members"], value["helperGroup"]), (["alice"], "emud-fetcher"))
         self.assertEqual(value["package"], {"pname": "emud", "version": VERSION, "overlay": VERSION})
         self.assertTrue(value["isModule"])
