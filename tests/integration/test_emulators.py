@@ -181,18 +181,6 @@ class Emulators(CatalogCase):
             self.assert_status(self.emuctl("emulator", verb, "--rootless", env=environment), 0)
 
 
-class CatalogScript(TestCase):
-    def test_same_package_same_entry(self):
-        """What the script makes of a package that the catalog has is what the catalog says."""
-        package = other_emulator.package()
-        self.require(package is not None, other_emulator.reason())
-        made = json.loads(subprocess.run([SCRIPT, package], check=True, capture_output=True, text=True).stdout)["packages"][0]
-        known = json.loads((SOURCE_DIR / "packaging/catalog.json").read_text(encoding="utf-8"))["packages"]
-        same = [entry for entry in known if entry["sha256"] == made["sha256"]]
-        self.require(same, f"the catalog does not have {package.name}")
-        self.assertEqual(same, [made])
-
-
 if __name__ == "__main__":
     if "EMUD_HERMETIC" not in os.environ:
         other_emulator.fetch()
