@@ -3,9 +3,12 @@ and what is the same on every release."""
 
 import os
 import pathlib
+import re
 import shlex
 import shutil
+import subprocess
 import sys
+import tempfile
 import unittest
 
 from machine import PAYLOAD, Machine
@@ -24,21 +27,36 @@ def skip(reason):
     sys.exit(77)
 
 
+def newer(package, folder):
+    """The same package with a higher version number, as an upgrade."""
+    tree, result = folder / "tree", folder / "newer.deb"
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub(r"(?m)^(Version: .*)$", r"\1+newer", control.read_text()))
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", tree, result], check=True, stdout=subprocess.DEVNULL)
+    return result
+
+
 class GuestTestCase(unittest.TestCase):
     codename = None  # of the release
 
     @classmethod
     def setUpClass(cls):
+        if not (IMAGES / f"{cls.codename}.key").exists():
+            skip(f"there is no image of {cls.codename}: tests/vm/image says why")
         package = next(iter(sorted(PACKAGES.glob("emud_*.deb"))), None)
         if package is None:
             raise RuntimeError(f"there is no package of emud in {PACKAGES}: packaging/build-deb --build-dir build/release makes it")
         files = {package.name: package, "hello": BUILD / "guest/hello-arm64", "builder": BUILD / "guest/builder",
                  "hello.nix": SOURCE / "packaging/examples/hello.nix"}
-        cls.package = f"{PAYLOAD}/{package.name}"
-        cls.machine = Machine(cls.codename, IMAGES, files)
+        with tempfile.TemporaryDirectory(prefix="emud-vm-") as folder:
+            files["newer_" + package.name] = newer(package, pathlib.Path(folder))
+            cls.machine = Machine(cls.codename, IMAGES, files)
         cls.addClassCleanup(cls.machine.close)
         print(f"{cls.codename}: booted in {cls.machine.wait_until_booted():.0f} s", flush=True)
-        cls.machine.run("apt-get update")
+        updated = cls.machine.run("apt-get update")
+        if updated.status != 0:
+            raise RuntimeError(str(updated))
 
     def run(self, result=None):
         """Prints what a failed test did in the guest."""
@@ -113,6 +131,4 @@ class InOrder(unittest.TestLoader):
 def main():
     if shutil.which("qemu-system-x86_64") is None:
         skip("qemu-system-x86_64 is not installed")
-    if not IMAGES.is_dir():
-        skip("there are no images: tests/vm/image says why")
     unittest.main(module="__main__", testLoader=InOrder(), verbosity=2)

@@ -1,5 +1,6 @@
-"""A virtual machine with a real Debian in it: booted by QEMU in software (a host with no /dev/kvm will do), without network, its disk
-thrown away at the end. Its agent (guest/agent) runs shell scripts on the second serial line."""
+"""A virtual machine with a real Debian in it: booted by QEMU in software (a host with no /dev/kvm will do), its disk thrown away at
+the end. All it reaches by its network is this machine's Debian mirror. Its agent (guest/agent) runs shell scripts on the second serial
+line."""
 
 import base64
 import os
@@ -11,9 +12,11 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import urllib.parse
 
+HERE = pathlib.Path(__file__).parent
 SECONDS_TO_BOOT = 300
-SECONDS_TO_RUN = 180
+SECONDS_TO_RUN = 300
 PAYLOAD = "/payload"  # where the files of the test are in the guest
 
 
@@ -38,14 +41,17 @@ class Machine:
         ours, its = socket.socketpair()
         self.line = ours
         payload = self.pack(files)
+        mirror = (images / f"{codename}.mirror").read_text().strip()
+        port = urllib.parse.urlsplit(mirror).port or 80
         arguments = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg,thread=multi",
-            "-smp", "2", "-m", "1536", "-kernel", f"{images}/{codename}.vmlinuz", "-append",
+            "-smp", "2", "-m", "4608", "-kernel", f"{images}/{codename}.vmlinuz", "-append",
             "root=/dev/nvme0n1 rw console=ttyS0 net.ifnames=0 mitigations=off systemd.show_status=false loglevel=4 audit=0",
             "-drive", f"file={images}/{codename}.ext4,if=none,id=root,format=raw,snapshot=on", "-device", "nvme,drive=root,serial=root",
             "-drive", f"file={payload},if=none,id=payload,format=raw,read-only=on", "-device", "virtio-blk-pci,drive=payload",
             "-serial", f"file:{self.console}", "-chardev", f"socket,id=agent,fd={its.fileno()}", "-serial", "chardev:agent",
-            "-nic", "none"]
+            "-netdev", f"user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:{port}-cmd:{HERE}/mirror {mirror}",
+            "-device", "virtio-net-pci,netdev=net"]
         self.qemu = subprocess.Popen(arguments, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL,
                                      env=os.environ | {"TMPDIR": str(self.folder)})
         its.close()
