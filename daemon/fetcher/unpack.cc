@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "daemon/fetcher/members.h"
 #include "emulator/fetcher.h"
 
 namespace emud::fetcher {
@@ -76,15 +77,11 @@ class DataArchive {
   }
 
   Result<> unpack_member(archive_entry* entry) {
-    const char* name = archive_entry_pathname(entry);
-    if (name == nullptr) return refuse("data archive", "a member's name is not text");
-    EMUD_ASSIGN(const std::string path, member_path(name));
+    EMUD_ASSIGN(const std::string path, members_.add(entry));
     const auto output = std::ranges::find(outputs_, path, &Output::member);
     if (output == outputs_.end()) return copy_data(path, nullptr);
-    if (archive_entry_hardlink(entry) != nullptr) return refuse(path, "it is a hard link");
     if (archive_entry_filetype(entry) == AE_IFLNK) return refuse(path, "it is a symbolic link");
     if (archive_entry_filetype(entry) != AE_IFREG) return refuse(path, "it is not a regular file");
-    if (output->is_written) return refuse(path, "the member comes twice");
     EMUD_TRY(copy_data(path, &*output));
     output->is_written = true;
     return {};
@@ -114,26 +111,13 @@ class DataArchive {
   archive* package_;
   std::span<Output> outputs_;
   Archive archive_;
+  Members members_;
   std::vector<char> buffer_ = std::vector<char>(std::size_t{1} << 16);
   std::vector<char> content_ = std::vector<char>(std::size_t{1} << 16);
   std::uint64_t total_ = 0;
 };
 
 }  // namespace
-
-Result<std::string> member_path(std::string_view path) {
-  if (path.starts_with('/')) return refuse(path, "the member's path is absolute");
-  std::string clean;
-  while (!path.empty()) {
-    const std::string_view part = path.substr(0, path.find('/'));
-    path.remove_prefix(std::min(part.size() + 1, path.size()));
-    if (part == "..") return refuse("data archive", "a member's path has '..' in it");
-    if (part.empty() || part == ".") continue;
-    if (!clean.empty()) clean += '/';
-    clean += part;
-  }
-  return clean;
-}
 
 Result<> unpack_package(int package, std::span<Output> outputs) {
   const Archive source = new_archive();

@@ -20,12 +20,9 @@ struct Output {
 // Reads the whole package from descriptor `package` and writes each wanted member that it has to
 // its output. Only the data archive (data.tar, plain, gzip, xz or zstd) is unpacked.
 // bad_package, with the reason, for what is broken (truncated, wrong checksum, not a package) and
-// for what is hostile: absolute members or with "..", a wanted member that is not a regular file or
-// comes twice, two data archives, more data or members than emulator/fetcher.h allows.
+// for what is hostile: a wanted member that is not a regular file, any member that members.h
+// refuses, two data archives, more data or members than emulator/fetcher.h allows.
 // The code of errno when an output cannot be written.
 [[nodiscard]] Result<> unpack_package(int package, std::span<Output> outputs);
-
-// "./usr//bin/x" as "usr/bin/x"; bad_package for an absolute path or one with "..".
-[[nodiscard]] Result<std::string> member_path(std::string_view path);
 
 }  // namespace emud::fetcher

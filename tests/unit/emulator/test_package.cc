@@ -192,9 +192,33 @@ TEST_CASE("emulators that are not plain files of the package are refused") {
   };
   check_members_refused(test, {member('2')}, "symbolic link");
   check_members_refused(test, {member('1')}, "hard link");
-  check_members_refused(test, {member('3')}, "not a regular file");
+  check_members_refused(test, {member('3')}, path.substr(2) + ": it is neither a file");
   check_members_refused(test, {member('5')}, "not a regular file");
-  check_members_refused(test, {member('6')}, "not a regular file");
+  check_members_refused(test, {member('6')}, path.substr(2) + ": it is neither a file");
+}
+
+TEST_CASE("packages with members that no package of emulators has are refused") {
+  const test::TestStore test;
+  const auto other = [](char type) {
+    return Member{.path = "./dev/zero", .content = {}, .type = type, .target = "/etc/shadow"};
+  };
+  check_members_refused(test, {emulator_member(), other('1')}, "dev/zero: it is a hard link");
+  for (const char type : {'3', '4', '6'}) {
+    check_members_refused(test, {emulator_member(), other(type)}, "dev/zero: it is neither");
+  }
+}
+
+TEST_CASE("packages with members below what is no directory are refused") {
+  const test::TestStore test;
+  const Member link{.path = "./usr/bin", .content = {}, .type = '2', .target = "/etc"};
+  const Member file{.path = "./usr", .content = "x"};
+  const std::string emulator = "usr/bin/qemu-aarch64-static";
+  check_members_refused(test, {link, emulator_member()},
+                        emulator + ": it is below 'usr/bin', which is not a directory");
+  check_members_refused(test, {emulator_member(), link},
+                        "usr/bin: it is not a directory, and '" + emulator + "' is below it");
+  check_members_refused(test, {file, emulator_member()}, "below 'usr'");
+  check_members_refused(test, {emulator_member(), file}, "usr: it is not a directory");
 }
 
 TEST_CASE("a package with a member twice is refused") {
@@ -202,6 +226,8 @@ TEST_CASE("a package with a member twice is refused") {
   check_members_refused(test, {emulator_member(), emulator_member()}, "twice");
   check_members_refused(
       test, {emulator_member(), emulator_member("usr//bin/./qemu-aarch64-static")}, "twice");
+  const Member other{.path = "./usr/share/doc", .content = {}, .type = '5'};
+  check_members_refused(test, {emulator_member(), other, other}, "usr/share/doc: the member comes");
 }
 
 TEST_CASE("bombs are refused") {
@@ -216,13 +242,14 @@ TEST_CASE("bombs are refused") {
     check_members_refused(test, {hole("usr/share/doc", 7000)}, "larger than 256 MiB");
   }
   SECTION("many members") {
-    const std::vector<Member> members(5, hole("usr/share/doc", 250));
+    std::vector<Member> members;
+    for (const char* name : {"a", "b", "c", "d", "e"}) members.push_back(hole(name, 250));
     check_members_refused(test, members, "larger than 1024 MiB unpacked");
   }
   SECTION("very many members") {
     std::string data;
-    const std::string member = tar_member({.path = "x", .content = {}});
-    for (int i = 0; i < 100'001; ++i) data += member;
+    for (int i = 0; i < 100'001; ++i)
+      data += tar_member({.path = std::to_string(i), .content = {}});
     check_refused(test, test::deb(data + tar_end()), "too many members");
   }
   SECTION("compressed zeros") {
