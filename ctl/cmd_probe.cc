@@ -24,7 +24,14 @@ struct ProbeOptions : RunOptions {
   bool json = false;
   bool deep = false;
   int time_limit = deep_time_limit;
+  std::vector<std::string> checks;
 };
+
+std::vector<std::string> check_names() {
+  std::vector<std::string> names;
+  for (const DeepCheck& check : deep_checks()) names.emplace_back(check.id);
+  return names;
+}
 
 Result<std::vector<std::string>> architectures_to_probe(const RunOptions& options,
                                                         std::optional<Client>& client) {
@@ -60,7 +67,8 @@ Result<std::vector<DeepOutcome>> check_in_depth(const std::string& architecture,
   const DeepOptions deep{.architecture = architecture,
                          .scope = options.scope,
                          .emulator = options.emulator,
-                         .time_limit = options.time_limit};
+                         .time_limit = options.time_limit,
+                         .only = options.checks};
   return run_deep_checks(client, deep, [&](const DeepOutcome& outcome) {
     if (options.verbosity() != Verbosity::verbose) return;
     message(fmt::format("{} {}: {} ({} ms)", architecture, outcome.check->id,
@@ -117,6 +125,11 @@ void add_probe(CLI::App& app, Context& context) {
                    "What each of these checks may take, in seconds (default: 30)")
       ->type_name("SECONDS")
       ->check(CLI::Range(1, 3600))
+      ->needs(deep);
+  verb->add_option("--check", options->checks, "Only this one of the checks (repeatable)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember(check_names()))
+      ->allow_extra_args(false)
       ->needs(deep);
   verb->add_flag("--json", options->json, "Print JSON");
   verb->add_flag("-v,--verbose", options->verbose, "Write each step");

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <utility>
@@ -152,6 +153,9 @@ Result<std::vector<DeepOutcome>> run_deep_checks(std::optional<Client>& client,
   Deep deep{client, options};
   std::vector<DeepOutcome> outcomes;
   for (const DeepCheck& check : deep_checks()) {
+    if (!options.only.empty() && std::ranges::find(options.only, check.id) == options.only.end()) {
+      continue;
+    }
     EMUD_ASSIGN(DeepOutcome outcome, deep.outcome(check));
     on_outcome(outcome);
     outcomes.push_back(std::move(outcome));

@@ -19,11 +19,12 @@ struct DeepOptions {
   std::string scope = "auto";
   std::string emulator;  // version; empty: the default
   int time_limit = deep_time_limit;
+  std::vector<std::string> only{};  // ids of checks; empty: all
 };
 
 using DeepHandler = std::function<void(const DeepOutcome&)>;
 
-// Runs all checks for an architecture, in an empty directory of their own below $TMPDIR (else /tmp)
+// Runs the checks for an architecture, in an empty directory of their own below $TMPDIR (else /tmp)
 // that is gone afterwards; tells on_outcome each as it ends. Without a client: rootless.
 // not_supported, with what to do, where the programs were not built for the architecture; cancelled
 // if a signal to emuctl ended a check. A program that fails is an outcome, not an error.
