@@ -22,6 +22,7 @@
 #include "daemon/server.h"
 #include "daemon/services.h"
 #include "daemon/watchdog.h"
+#include "emulator/confinement.h"
 #include "sandbox/descendants.h"
 
 namespace emud {
@@ -47,6 +48,12 @@ Result<> tell_ready(const Options& options) {
   if (!options.ready_fd) return {};
   UniqueFd ready{*options.ready_fd};
   return write_all(ready.get(), fmt::format("--ready-fd {}", *options.ready_fd), "ready\n");
+}
+
+// Once, not with each download.
+void tell_of_missing_confinement() {
+  const std::string missing = missing_confinement();
+  if (!missing.empty()) log(Level::warning, fmt::format("this kernel has {}", missing));
 }
 
 // One emud a runtime directory: a second one would take the first one's leases for stale. A lock of
@@ -119,6 +126,7 @@ Task<Result<void>> serve(Services& services) {
     take_back_controllers();
     co_return Result<void>{};
   }
+  tell_of_missing_confinement();
   auto listener = make_listener(services.options, std::move(services.passed.sockets));
   if (!listener) co_return std::unexpected(listener.error());
   const bool is_passed = listener->is_passed;
