@@ -66,7 +66,9 @@ std::string key_of(std::string_view what, std::vector<const Architecture*> archi
 }  // namespace
 
 FetchOptions fetch_options(const Options& options) {
-  return {.mirrors = options.mirrors, .proxy = options.proxy};
+  return {.mirrors = options.mirrors,
+          .proxy = {.url = options.proxy, .except = options.no_proxy},
+          .patience = std::chrono::seconds{options.patience_seconds}};
 }
 
 std::string as_report(const InstallProgress& progress) {

@@ -161,6 +161,17 @@ std::expected<Options, int> parse_options(int argc, char** argv) {
   app.add_option("--proxy", options.proxy,
                  "The proxy for downloads, instead of http_proxy and https_proxy")
       ->type_name("URL");
+  app.add_option("--no-proxy", options.no_proxy,
+                 "Hosts that are asked without a proxy, separated by commas, instead of no_proxy; "
+                 "*: all")
+      ->type_name("HOSTS");
+  app.add_option("--download-patience", options.patience_seconds,
+                 "How long a source of downloads may bring next to nothing (less than 4 KiB/s) "
+                 "before the next one is asked; twice as long, and it has to have brought 16 KiB/s "
+                 "on average")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str()
+      ->type_name("SECONDS");
   app.add_option("--default-emulator", options.default_emulator,
                  "The QEMU version for requests that name none; 7.2 takes 7.2.22 (default: the "
                  "newest installed one without a known problem, else the newest of the catalog)")

@@ -28,10 +28,12 @@ struct Options {
   std::uint64_t max_message_memory_per_user = 64 << 20;
   std::size_t requests_per_second_per_user = 1000;  // 0: no limit
   LeaseLimits lease_limits{.processes = 8192, .memory = 0, .cpu_weight = 0, .seconds = 0};
-  std::vector<std::string> mirrors;  // of Debian's archive, asked before apt's
-  std::string proxy;                 // for downloads; empty: as the environment says
-  std::string default_emulator;      // the version for requests that name none; empty: choose.h's
-  bool fetch = true;                 // whether emulators that are not installed may be fetched
+  std::vector<std::string> mirrors;     // of Debian's archive, asked before apt's
+  std::string proxy;                    // for downloads; empty: as the environment says
+  std::string no_proxy;                 // hosts that need none; empty: as the environment says
+  std::uint32_t patience_seconds = 30;  // with a source that brings next to nothing
+  std::string default_emulator;  // the version for requests that name none; empty: choose.h's
+  bool fetch = true;             // whether emulators that are not installed may be fetched
   // Seconds. Of host handlers without a holder; of a restarted emud's patience with the holders of
   // its leases; before an emud that systemd started by its socket ends (0: never).
   std::uint32_t linger_seconds = 0;

@@ -1,5 +1,6 @@
 #include "emulator/catalog_fetch.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <sstream>
@@ -24,7 +25,9 @@ constexpr std::chrono::seconds quickly{2};
 // Where the first source has not even failed fast, the others would not be quicker.
 void make_impatient(Download& wanted) {
   using Clock = std::chrono::steady_clock;
-  wanted.times = {.connect = std::chrono::seconds{3}, .stall = std::chrono::seconds{10}};
+  wanted.times.connect = std::min(wanted.times.connect, std::chrono::seconds{3});
+  wanted.times.stall = std::min(wanted.times.stall, std::chrono::seconds{10});
+  wanted.times.grace = std::min(wanted.times.grace, std::chrono::seconds{20});
   if (wanted.urls.empty()) return;
   std::vector<std::string> rest(wanted.urls.begin() + 1, wanted.urls.end());
   wanted.urls.resize(1);
@@ -60,6 +63,7 @@ FetchPackage package_fetcher(const Store& store, FetchOptions options) {
     wanted.more = std::move(sources.more);
     wanted.size = package.size;
     wanted.proxy = options.proxy;
+    wanted.times = DownloadTimes::of_patience(options.patience);
     if (options.is_optional) make_impatient(wanted);
     EMUD_ASSIGN(auto downloaded, download(store, wanted, listener_for(progress, package.file)));
     return FetchedPackage{std::move(downloaded.file), std::move(downloaded.url)};

@@ -1,6 +1,7 @@
 // The packages of the catalog, from the network for the store.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,9 @@ namespace emud {
 
 struct FetchOptions {
   std::vector<std::string> mirrors{};  // of Debian's archive, asked first
-  std::string proxy{};                 // empty: as the environment says (libcurl-env(3))
+  Proxy proxy{};
+  // How long a source may bring next to nothing before the next one is asked.
+  std::chrono::seconds patience{30};
   // There is another way: a network or mirror that does not answer is given up after seconds, and
   // only the mirrors of the options and of apt are asked.
   bool is_optional = false;

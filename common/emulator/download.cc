@@ -36,17 +36,19 @@ constexpr std::string_view retry_hint =
 constexpr std::array passed_on{"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
                                "ALL_PROXY",  "no_proxy",    "NO_PROXY",    "SSL_CERT_FILE"};
 
-std::vector<std::string> environment(const std::string& proxy) {
+std::vector<std::string> environment(const Proxy& proxy) {
   std::vector<std::string> variables;
   for (const char* name : passed_on) {
     const std::string_view text{name};
-    const bool is_replaced =
-        !proxy.empty() && text != "SSL_CERT_FILE" && text != "no_proxy" && text != "NO_PROXY";
-    if (const char* value = std::getenv(name); value != nullptr && !is_replaced) {
+    const bool is_exception = text == "no_proxy" || text == "NO_PROXY";
+    const std::string& instead = is_exception ? proxy.except : proxy.url;
+    if (!instead.empty() && text != "SSL_CERT_FILE") continue;
+    if (const char* value = std::getenv(name); value != nullptr) {
       variables.push_back(fmt::format("{}={}", name, value));
     }
   }
-  if (!proxy.empty()) variables.push_back("all_proxy=" + proxy);
+  if (!proxy.url.empty()) variables.push_back("all_proxy=" + proxy.url);
+  if (!proxy.except.empty()) variables.push_back("no_proxy=" + proxy.except);
   return variables;
 }
 
@@ -55,9 +57,9 @@ Result<UniqueFd> job_file(const Download& wanted, const std::string& url) {
   UniqueFd file{::memfd_create("emud-download", MFD_CLOEXEC)};
   if (!file) return fail_errno("create", "a file in memory");
   const std::string text = fmt::format(
-      "url {}\n{} {}\nconnect-seconds {}\nstall-seconds {}\ntotal-seconds {}\n", url,
+      "url {}\n{} {}\nconnect-seconds {}\nstall-seconds {}\ngrace-seconds {}\n", url,
       wanted.size ? "size" : "max-size", wanted.size.value_or(max_input_size),
-      wanted.times.connect.count(), wanted.times.stall.count(), wanted.times.total.count());
+      wanted.times.connect.count(), wanted.times.stall.count(), wanted.times.grace.count());
   EMUD_TRY(write_all(file.get(), "a file in memory", text));
   if (::lseek(file.get(), 0, SEEK_SET) != 0) return fail_errno("read", "a file in memory");
   return file;
@@ -75,6 +77,13 @@ std::optional<DownloadProgress> parse_progress(std::string_view line) {
   if (second.ec != std::errc{} || second.ptr != end) return std::nullopt;
   if (total != 0) progress.total = total;
   return progress;
+}
+
+// The fetcher's own limits end it earlier, unless it was taken over.
+std::chrono::seconds time_limit(const Download& wanted) {
+  const std::uint64_t size = wanted.size.value_or(max_input_size);
+  return wanted.times.connect + wanted.times.grace +
+         std::chrono::seconds{size / fetcher::min_average + 1};
 }
 
 class Downloader {
@@ -144,7 +153,7 @@ class Downloader {
                                 .environment = environment(wanted_.proxy),
                                 .input = job.get(),
                                 .descriptors = {file.get()},
-                                .time_limit = wanted_.times.total + wanted_.times.connect,
+                                .time_limit = time_limit(wanted_),
                                 .output_limit = report_limit,
                                 .cpu_seconds = fetcher::download_cpu_seconds,
                                 .file_size = wanted_.size.value_or(max_input_size)};
@@ -222,6 +231,12 @@ class Downloader {
 };
 
 }  // namespace
+
+DownloadTimes DownloadTimes::of_patience(std::chrono::seconds patience) {
+  return {.connect = std::min(patience, std::chrono::seconds{20}),
+          .stall = patience,
+          .grace = 2 * patience};
+}
 
 Result<Downloaded> download(const Store& store, const Download& wanted,
                             const DownloadListener& listener) {

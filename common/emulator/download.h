@@ -20,7 +20,16 @@ namespace emud {
 struct DownloadTimes {
   std::chrono::seconds connect{20};  // to resolve its name and to connect
   std::chrono::seconds stall{30};    // to be slower than fetcher::min_bytes_per_second
-  std::chrono::seconds total{3600};
+  std::chrono::seconds grace{60};    // for all of it, beside what fetcher::min_average asks for
+
+  // From how long it may bring next to nothing.
+  [[nodiscard]] static DownloadTimes of_patience(std::chrono::seconds patience);
+};
+
+// Of every source. What is empty is as the environment says, libcurl-env(3).
+struct Proxy {
+  std::string url{};     // http://, https://, socks5h:// and what else libcurl knows
+  std::string except{};  // hosts that are asked directly, separated by commas; "*": all
 };
 
 // More sources, asked for once all before have failed: finding them out takes a while.
@@ -32,7 +41,7 @@ struct Download {
   MoreSources more{};                   // may be empty
   std::optional<std::uint64_t> size{};  // in bytes; unknown: at most max_input_size
   Digest digest;                        // what it must hash to
-  std::string proxy{};  // for every source; empty: as the environment says (libcurl-env(3))
+  Proxy proxy{};
   DownloadTimes times{};
 };
 

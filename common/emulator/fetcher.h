@@ -17,7 +17,8 @@
 //     max-size         what it may have at most
 //     connect-seconds  for resolving and connecting
 //     stall-seconds    this long slower than min_bytes_per_second, and the source is given up
-//     total-seconds    for all of it, new attempts after a broken connection included
+//     grace-seconds    for all of it, new attempts after a broken connection included, and a second
+//                      more for each min_average bytes that came
 //   Descriptor 3 is an empty regular file; nothing but the first max-size bytes of it is written.
 //   The environment names proxies as libcurl-env(3) has them, and in SSL_CERT_FILE another file of
 //   trusted certificates than the system's.
@@ -48,8 +49,9 @@ inline constexpr std::chrono::seconds unpack_time{300};
 
 // Bounds of a download.
 inline constexpr unsigned max_redirects = 5;
-inline constexpr unsigned max_attempts = 5;  // connections for one source
-inline constexpr long min_bytes_per_second = 4096;
+inline constexpr unsigned max_attempts = 5;          // connections for one source
+inline constexpr long min_bytes_per_second = 4096;   // else stalled
+inline constexpr std::uint64_t min_average = 16384;  // bytes a second, once the grace is over
 inline constexpr std::uint64_t download_cpu_seconds = 120;
 
 }  // namespace emud::fetcher

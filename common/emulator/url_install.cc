@@ -69,6 +69,7 @@ Result<std::vector<Manifest>> install_url(const Store& store, const std::string&
   Download source{.name = name, .digest = expected};
   source.urls.push_back(url);
   source.proxy = options.proxy;
+  source.times = DownloadTimes::of_patience(options.patience);
   EMUD_ASSIGN(const auto downloaded, download(store, source, listener_for(progress, name)));
   EMUD_ASSIGN(auto manifests, install_file(store, downloaded.file.get(), name, expected, wanted));
   if (wanted == nullptr) record_all(lock, manifests);

@@ -42,7 +42,7 @@ class Transfer {
       : job_(job),
         output_(output),
         progress_(progress),
-        deadline_(Clock::now() + job.total),
+        begin_(Clock::now()),
         curl_(curl_easy_init(), curl_easy_cleanup) {}
 
   Result<> run() {
@@ -98,10 +98,7 @@ class Transfer {
   }
 
   Result<Attempt> attempt_once() {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now());
-    if (left.count() <= 0) return bad_source(too_long(job_.total));
     set(CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(done_));
-    set(CURLOPT_TIMEOUT_MS, static_cast<long>(left.count()));
     start_ = done_;
     error_[0] = '\0';
     location_.clear();
@@ -163,6 +160,13 @@ class Transfer {
     return bytes.size();
   }
 
+  // A source that stays just above the low-speed limit would take hours.
+  void check_pace() {
+    const auto taken = std::chrono::floor<std::chrono::seconds>(Clock::now() - begin_);
+    if (taken <= job_.grace + std::chrono::seconds{done_ / min_average}) return;
+    failure_ = bad_source(too_slow(done_, taken));
+  }
+
   Result<> report(bool is_last) {
     if (!is_last && Clock::now() < next_report_) return {};
     next_report_ = Clock::now() + between_reports;
@@ -197,14 +201,17 @@ class Transfer {
     return CURL_WRITEFUNC_ERROR;
   }
 
+  // libcurl calls it at least about once a second, whatever comes (CURLOPT_XFERINFOFUNCTION(3)).
   static int look(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-    return static_cast<Transfer*>(self)->report(false) ? 0 : 1;
+    auto& transfer = *static_cast<Transfer*>(self);
+    transfer.check_pace();
+    return !transfer.failure_ && transfer.report(false) ? 0 : 1;
   }
 
   const Job& job_;
   const int output_;
   const int progress_;
-  const Clock::time_point deadline_;
+  const Clock::time_point begin_;
   Clock::time_point next_report_;
   Curl curl_;
   CURLcode code_ = CURLE_OK;  // of setting up

@@ -31,8 +31,8 @@ Result<> set(Job& job, std::string_view key, std::string_view value, std::string
     job.connect = seconds;
   } else if (key == "stall-seconds") {
     job.stall = seconds;
-  } else if (key == "total-seconds") {
-    job.total = seconds;
+  } else if (key == "grace-seconds") {
+    job.grace = seconds;
   } else {
     return wrong(line);
   }
@@ -51,7 +51,7 @@ Result<Job> parse_job(std::string_view text) {
     EMUD_TRY(set(job, line.substr(0, space), line.substr(space + 1), line));
   }
   if (job.url.empty() || job.max_size == 0 || job.connect.count() == 0 || job.stall.count() == 0 ||
-      job.total.count() == 0) {
+      job.grace.count() == 0) {
     return wrong("a line is missing");
   }
   return job;

@@ -16,7 +16,7 @@ struct Job {
   bool is_exact = false;       // max_size is the size
   std::chrono::seconds connect{0};
   std::chrono::seconds stall{0};
-  std::chrono::seconds total{0};
+  std::chrono::seconds grace{0};
 };
 
 // invalid_argument for a line that is none of those in the contract, and where one is missing.

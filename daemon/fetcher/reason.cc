@@ -45,8 +45,8 @@ Failure bad_source(std::string_view reason) {
   return fail(Errc::not_found, "download", "", reason);
 }
 
-std::string too_long(std::chrono::seconds limit) {
-  return fmt::format("it took longer than {} s", limit.count());
+std::string too_slow(std::uint64_t bytes, std::chrono::seconds taken) {
+  return fmt::format("too slow: {} bytes in {} s", bytes, taken.count());
 }
 
 std::string describe_status(long status) {
@@ -69,7 +69,7 @@ std::string describe(CURL* curl, const Ending& ending) {
     case CURLE_COULDNT_CONNECT:
       return no_connection(curl, details);
     case CURLE_OPERATION_TIMEDOUT:
-      // Of three limits: connecting, too slow for too long, all of it.
+      // Of two limits: connecting, too slow for too long.
       return fmt::format("too slow: {}", details);
     case CURLE_PEER_FAILED_VERIFICATION:
       return fmt::format("its TLS certificate cannot be trusted: {}", details);

@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,7 @@ struct Ending {
 // An HTTP status that brings no file: "the server answered 404 (not found)".
 [[nodiscard]] std::string describe_status(long status);
 
-[[nodiscard]] std::string too_long(std::chrono::seconds limit);
+// On average, against min_average.
+[[nodiscard]] std::string too_slow(std::uint64_t bytes, std::chrono::seconds taken);
 
 }  // namespace emud::fetcher

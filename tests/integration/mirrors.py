@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import io
+import re
 import socket
 import ssl
 import tarfile
@@ -23,16 +24,21 @@ def ar_member(name, data):
     return head + data + b"\n" * (len(data) % 2)
 
 
+def debian_package_of(data, name):
+    """A package with this data archive."""
+    return (b"!<arch>\n" + ar_member("debian-binary", b"2.0\n") + ar_member("control.tar", b"\0" * 1024)
+            + ar_member(name, data))
+
+
 def debian_package(files):
     """A package whose data archive has these files: path -> bytes."""
     data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w") as archive:
+    with tarfile.open(fileobj=data, mode="w:gz", compresslevel=1) as archive:
         for path, content in files.items():
             member = tarfile.TarInfo(f"./{path}")
             member.size, member.mode = len(content), 0o755
             archive.addfile(member, io.BytesIO(content))
-    return (b"!<arch>\n" + ar_member("debian-binary", b"2.0\n") + ar_member("control.tar", b"\0" * 1024)
-            + ar_member("data.tar", data.getvalue()))
+    return debian_package_of(data.getvalue(), "data.tar.gz")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -40,7 +46,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.mirror.requests.append((self.path, self.headers.get("Range")))
-        behaviour, _, _ = self.path.removeprefix("/").partition("/")
+        # A client that takes this for its proxy sends the whole address (RFC 9112, 3.2.2).
+        behaviour = re.sub(r"^\w+://[^/]*", "", self.path).removeprefix("/").partition("/")[0]
         self.close_connection = True
         try:
             getattr(self, f"answer_{behaviour.replace('-', '_')}", self.answer_missing)()
@@ -67,13 +74,69 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer_missing(self):
         self.head(404, Content_Length=0)
 
-    def answer_flipped(self):
+    def send_flipped(self, place):
         data = bytearray(self.content)
-        data[int(self.path.rpartition("/")[2]) % len(data)] ^= 0x10
+        data[place % len(data)] ^= 0x10
         self.send(bytes(data))
+
+    def answer_flipped(self):
+        self.send_flipped(int(self.path.rpartition("/")[2]))
+
+    def answer_flipped_at(self):
+        """For a mirror's address, which has the package's path behind it."""
+        self.send_flipped(int(self.path.split("/")[2]))
 
     def answer_truncated(self):
         self.send(self.content[:len(self.content) // 2])
+
+    def answer_short(self):
+        """Announces all of it, and hangs up after half of what is asked for."""
+        begin = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        length = len(self.content) - begin
+        self.head(206 if begin else 200, Content_Length=length,
+                  Content_Range=f"bytes {begin}-{len(self.content) - 1}/{len(self.content)}")
+        self.wfile.write(self.content[begin:begin + length // 2])
+
+    def answer_longer(self):
+        self.send(self.content + b"\0")
+
+    def answer_empty(self):
+        self.send(b"")
+
+    def answer_huge(self):
+        self.head(200, Content_Length=1 << 40)
+        self.wfile.write(self.content)
+
+    def answer_headers(self):
+        self.send_response(200)
+        while True:
+            self.wfile.write(b"X-Header: " + b"x" * 60000 + b"\r\n")
+
+    def answer_error(self):
+        self.head(503, Content_Length=0, Retry_After=3600)
+
+    def answer_garbage(self):
+        self.wfile.write(b"\0\xff" * 50)
+
+    def answer_hang_up(self):
+        pass
+
+    def answer_silent(self):
+        self.server.mirror.released.wait()
+
+    def drip(self, size, seconds):
+        self.head(200, Content_Length=len(self.content))
+        begin = 0
+        while not self.server.mirror.released.wait(seconds):
+            self.wfile.write(self.content[begin:begin + size])
+            begin += size
+
+    def answer_drip(self):
+        self.drip(10, DRIP_SECONDS)
+
+    def answer_steady_drip(self):
+        """7 KiB a second: never as little as a stalled connection."""
+        self.drip(700, 0.1)
 
     def answer_endless(self):
         self.head(200)
@@ -83,8 +146,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer_loop(self):
         self.head(302, Location=self.path, Content_Length=0)
 
-    def answer_to_file(self):
-        self.head(302, Location="file:///etc/passwd", Content_Length=0)
+    def answer_to(self):
+        self.head(302, Location=self.path.removeprefix("/to/"), Content_Length=0)
 
     def answer_cut(self):
         """Half of it at the first request, then what the Range asks for."""
@@ -118,7 +181,7 @@ class Mirror:
 
     def __init__(self, content, certificate=None):
         self.content = content
-        self.requests = []
+        self.requests = []  # of each the path and the Range
         self.held, self.released = threading.Event(), threading.Event()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True

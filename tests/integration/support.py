@@ -165,14 +165,14 @@ def a_second():
 class Emud:
     """One emud with directories of its own. `with Emud(...) as emud:` or start() and stop()."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, **started):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="emud-"))
         self.directory.chmod(0o755)
         self.socket = self.directory / "socket"
         self.state = self.directory / "state"
         self.runtime = self.directory / "runtime"
         self.log = self.directory / "log"
-        self.options = options
+        self.options, self.started = options, started  # env, preexec_fn, ...
         self.process = None
 
     def start(self):
@@ -182,7 +182,7 @@ class Emud:
             self.process = start(
                 [BIN_DIR / "emud", "--socket", self.socket, "--state-dir", self.state, "--runtime-dir", self.runtime,
                  "--ready-fd", ready_emud, *self.options],
-                stdout=log, stderr=log, pass_fds=[ready_emud])
+                stdout=log, stderr=log, pass_fds=[ready_emud], **self.started)
             os.close(ready_emud)
             said = answer.read()
         if said != b"ready\n":
@@ -219,7 +219,8 @@ class Emud:
     def close(self):
         if self.process is not None and self.process.poll() is None:
             self.stop()
-        shutil.rmtree(self.directory)
+        if self.directory.exists():
+            shutil.rmtree(self.directory)
 
     def __enter__(self):
         return self.start()
@@ -255,9 +256,9 @@ class TestCase(unittest.TestCase):
         for what, value in self.before.items():
             self.assertEqual(after[what], value, f"{what} are left")
 
-    def start_emud(self, *options):
+    def start_emud(self, *options, **started):
         """An emud that ends with the test. It has to exit with 0 when asked to, with no lease left."""
-        emud = Emud(*options)
+        emud = Emud(*options, **started)
         self.emuds.append(emud)
         self.addCleanup(self.end_emud, emud)
         return emud.start()

@@ -1,75 +1,39 @@
 """Emulators fetched from mirrors that lie, break, stall and vanish: what is bad is refused with its reason and leaves nothing
 in the store, what is good is installed; a fetcher or an emud that is killed leaves nothing either."""
 
+import random
 import re
 
 from essentials import *
-from mirrors import *
-
-EMUD_FETCHER = "emud-fetcher"
-
-
-class MirrorCase(TestCase):
-    def setUp(self):
-        super().setUp()
-        emulator = machine_emulator("aarch64")
-        self.require(emulator, "this machine has no static emulator for aarch64 to put into a package")
-        self.binary = pathlib.Path(emulator).read_bytes()
-        self.package = debian_package({"usr/bin/qemu-aarch64-static": self.binary})
-        self.digest = sha256(self.package)
-
-    def mirror(self, *arguments):
-        mirror = Mirror(self.package, *arguments)
-        self.addCleanup(mirror.close)
-        return mirror
-
-    def install(self, url, *options, user=ROOT, **more):
-        return self.emuctl("emulator", "install", "--url", url, "--sha256", self.digest, *options, user=user, **more)
-
-    def start_install(self, url):
-        return self.start_emuctl("emulator", "install", "--url", url, "--sha256", self.digest, user=ROOT,
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def installed(self, emud):
-        """The names in the store; temporaries would be among them."""
-        store = emud.state / "store"
-        return sorted(entry.name for entry in store.iterdir()) if store.exists() else []
-
-    def assert_refused(self, done, emud, *reasons):
-        self.assert_status(done, 1)
-        for reason in reasons:
-            self.assertIn(reason, done.stderr)
-        self.assertNotIn("OK", done.stdout)
-        self.assertEqual(self.installed(emud), [], "in the store")
-        self.assertEqual(processes_named(EMUD_FETCHER), [])
-        self.assert_no_deleted_files(emud)
-
-    def assert_no_deleted_files(self, emud):
-        """No process holds an unnamed file of the store's file system: its space is free again."""
-        for pid in processes():
-            try:
-                links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            self.assertFalse([link for link in links if link.startswith(str(emud.state)) and "deleted" in link])
-
-    def assert_installed(self, done, emud):
-        self.assert_status(done, 0)
-        self.assertEqual(self.installed(emud), [sha256(self.binary)])
-        status = self.emuctl("run", "-a", "aarch64", "--", guest("exit-with"), "7", emud=emud)
-        self.assert_status(status, 7)
+from mirror_case import *
 
 
 class Liars(MirrorCase):
     def test_what_is_bad_is_refused_and_what_is_good_installed(self):
-        emud = self.start_emud()
+        emud = self.start_emud("--download-patience", "2")
         mirror = self.mirror()
-        cases = {f"/flipped/{place}": (self.digest, "SHA-256") for place in (0, 70, len(self.package) // 2, len(self.package) - 1)}
+        size = len(self.package)
+        cases = {f"/flipped/{place}": ("SHA-256",) for place in (0, 70, size // 2, size - 1)}
         cases |= {
-            "/truncated/x.deb": (self.digest[:0], "SHA-256"),
+            "/truncated/x.deb": ("SHA-256",),
+            "/short/x.deb": ("the connection broke after", "in 5 attempts"),
+            "/longer/x.deb": ("SHA-256",),
+            "/empty/x.deb": ("SHA-256",),
+            "/huge/x.deb": ("it announces", "allowed"),
+            "/headers/x.deb": ("headers",),
             "/loop/x.deb": ("redirects more than",),
-            "/to-file/x.deb": ("file:///etc/passwd", "only http and https"),
+            "/to/file:///etc/passwd": ("file:///etc/passwd", "only http and https"),
+            "/to/ftp://127.0.0.1/x": ("ftp://127.0.0.1/x", "only http and https"),
+            "/to/gopher://127.0.0.1/x": ("gopher://127.0.0.1/x", "only http and https"),
+            "/to/dict://127.0.0.1/x": ("only http and https",),
+            "/to/scp://127.0.0.1/x": ("only http and https",),
             "/missing/x.deb": ("404",),
+            "/error/x.deb": ("503",),
+            "/garbage/x.deb": (": ",),
+            "/hang-up/x.deb": ("in 5 attempts",),
+            "/drip/x.deb": ("too slow",),
+            "/silent/x.deb": ("too slow",),
+            "/steady-drip/x.deb": ("too slow",),
         }
         for path, reasons in cases.items():
             with self.subTest(path=path):
@@ -80,10 +44,46 @@ class Liars(MirrorCase):
         for url in ("file:///etc/passwd", "ftp://127.0.0.1/x.deb"):
             with self.subTest(url=url):
                 done = self.install(url)
-                self.assertIn(done.returncode, (1, 2))
-                self.assertIn(url, done.stderr)
-                self.assertEqual(self.installed(emud), [])
+                self.assert_status(done, 2)
+                self.assertIn(f"{url}: only http and https", done.stderr)
+                self.assert_nothing_left(emud)
         self.assert_installed(self.install(mirror.url("/good/x.deb")), emud)
+
+    def test_a_byte_flipped_at_200_random_places(self):
+        """Each on a mirror of its own: the last mirror has the right file, and only that is installed."""
+        mirror = self.mirror()
+        places = random.Random(3).sample(range(len(self.package)), 200)
+        names = [f"/flipped-at/{place}" for place in places] + ["/good"]
+        mirrors = [word for name in names for word in ("--mirror", mirror.url(name))]
+        emud = self.start_emud("--catalog", self.catalog(), *mirrors)
+        self.assert_installed(self.emuctl("emulator", "install", "aarch64", user=CAROL), emud)
+        self.assertEqual([path for path, _ in mirror.requests], [f"{name}/pool/q.deb" for name in names])
+        self.assertEqual(self.source(), mirror.url("/good/pool/q.deb"))
+
+    def test_mirrors_are_tried_in_order_until_one_serves(self):
+        mirror = self.mirror()
+        names = ["/missing", "/truncated", "/longer", "/endless", "/to/file:///etc/passwd?", "/loop", "/good", "/never"]
+        mirrors = [word for name in names for word in ("--mirror", mirror.url(name))]
+        emud = self.start_emud("--catalog", self.catalog(), "--mirror", f"http://127.0.0.1:{closed_port()}", *mirrors)
+        self.assert_installed(self.emuctl("emulator", "install", "aarch64", user=CAROL), emud)
+        asked = [path for path, _ in mirror.requests]
+        self.assertEqual(sorted(set(asked), key=asked.index), [f"{name}/pool/q.deb" for name in names[:-1]])
+        self.assertEqual(self.source(), mirror.url("/good/pool/q.deb"))
+        before = len(mirror.requests)
+        self.assert_status(self.emuctl("emulator", "install", "aarch64", user=CAROL), 0)
+        self.assertEqual(len(mirror.requests), before, "what is installed is fetched again")
+
+    def test_every_mirror_is_named_with_its_reason(self):
+        mirror = self.mirror()
+        reasons = {"/missing": "404", "/flipped-at/100": "SHA-256", "/longer": "bytes instead of", "/truncated": "bytes instead of",
+                   "/endless": "longer than", "/loop": "redirects more than"}
+        mirrors = [word for name in reasons for word in ("--mirror", mirror.url(name))]
+        emud = self.start_emud("--catalog", self.catalog(), *mirrors)
+        done = self.emuctl("emulator", "install", "aarch64", user=CAROL)
+        self.assert_refused(done, emud)
+        said = {part.partition(": ")[0]: part for part in re.split(r"(?=http://127)", done.stderr)}
+        for name, reason in reasons.items():
+            self.assertIn(reason, said[mirror.url(f"{name}/pool/q.deb")])
 
     def test_a_connection_cut_in_the_middle_is_taken_up_again(self):
         emud = self.start_emud()
@@ -107,6 +107,51 @@ class Liars(MirrorCase):
             self.assertEqual(list((home / "emud/store").glob("*")), [])
         self.assert_status(self.install(mirror.url("/good/x.deb"), "--rootless", user=ALICE, env=env), 0)
         self.assertEqual([entry.name for entry in (home / "emud/store").iterdir()], [sha256(self.binary)])
+
+
+class Proxies(MirrorCase):
+    """A mirror whose name nobody can resolve: only a proxy can ask it."""
+
+    ADDRESS = "http://mirror.invalid/good/x.deb"
+
+    def proxied(self, env=None, options=()):
+        proxy = self.mirror()
+        url = proxy.url()
+        emud = self.start_emud(*[option.format(url) for option in options], env={name: value.format(url) for name, value in (env or {}).items()})
+        return proxy, emud
+
+    def assert_asked(self, proxy, emud):
+        self.assert_installed(self.install(self.ADDRESS), emud)
+        self.assertEqual([path for path, _ in proxy.requests], [self.ADDRESS])
+
+    def assert_not_asked(self, proxy, emud):
+        self.assert_refused(self.install(self.ADDRESS), emud, "resolve")
+        self.assertEqual(proxy.requests, [])
+
+    def test_of_the_environment(self):
+        self.assert_asked(*self.proxied({"http_proxy": "{}"}))
+
+    def test_of_the_environment_for_everything(self):
+        self.assert_asked(*self.proxied({"ALL_PROXY": "{}"}))
+
+    def test_exceptions_of_the_environment(self):
+        self.assert_not_asked(*self.proxied({"http_proxy": "{}", "no_proxy": "localhost,.invalid"}))
+
+    def test_of_the_configuration(self):
+        file = self.temporary_directory() / "emud.toml"
+        proxy = self.mirror()
+        file.write_text(f'proxy = "{proxy.url()}"\n', encoding="utf-8")
+        self.assert_asked(proxy, self.start_emud("--config", file, env={"http_proxy": f"http://127.0.0.1:{closed_port()}"}))
+
+    def test_exceptions_of_the_configuration(self):
+        file = self.temporary_directory() / "emud.toml"
+        proxy = self.mirror()
+        file.write_text(f'proxy = "{proxy.url()}"\nno-proxy = "other.example,mirror.invalid"\n', encoding="utf-8")
+        self.assert_not_asked(proxy, self.start_emud("--config", file, env={"no_proxy": "other.example"}))
+
+    def test_that_does_not_answer(self):
+        _, emud = self.proxied({"http_proxy": f"http://127.0.0.1:{closed_port()}"})
+        self.assert_refused(self.install(self.ADDRESS), emud, self.ADDRESS, "Connection refused", "http_proxy")
 
 
 class Kills(MirrorCase):

@@ -50,7 +50,10 @@ TEST_CASE("times may be set within bounds") {
   CHECK(options->idle_exit_seconds == 60);
   CHECK(options->kill_after() == std::chrono::milliseconds{2500});
   CHECK(parse_file("linger = 5\nkill-after = 1\n")->linger_seconds == 5);
-  for (const char* option : {"--linger", "--reconnect-seconds", "--idle-exit", "--kill-after"}) {
+  CHECK(parse({"--download-patience", "5"})->patience_seconds == 5);
+  CHECK(parse({"--download-patience", "0"}).error() == 2);
+  for (const char* option :
+       {"--linger", "--reconnect-seconds", "--idle-exit", "--kill-after", "--download-patience"}) {
     CHECK(parse({option, "-1"}).error() == 2);
     CHECK(parse({option, "ever"}).error() == 2);
     CHECK(parse({option, "1e20"}).error() == 2);
@@ -72,6 +75,7 @@ TEST_CASE("mirrors are addresses, in the order in which they are given") {
   REQUIRE(options);
   CHECK(options->mirrors == both);
   CHECK(options->proxy == "http://proxy.example:3128");
+  CHECK(parse({"--no-proxy", "a.example,b.example"})->no_proxy == "a.example,b.example");
   const auto configured = parse_file(
       "mirror = [\"https://a.example/debian\", \"http://b.example/debian\"]\n"
       "proxy = \"http://proxy.example:3128\"\n");

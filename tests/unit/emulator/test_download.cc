@@ -241,6 +241,25 @@ TEST_CASE("a slow drip is given up") {
   CHECK(contains(error.reason, "too slow"));
 }
 
+TEST_CASE("a drip that never stalls is given up all the same") {
+  const test::TestStore scratch;
+  Mirror mirror{[](auto&, auto& client) {
+    bool is_there = client.send(head("200 OK", {"Content-Length: 300000"}));
+    for (std::size_t n = 0; is_there; ++n) {
+      is_there = client.send(std::string(800, 'x'));  // 8000 bytes a second
+      std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    }
+  }};
+  Download job = wanted({mirror.url("/x.deb")});
+  job.times.stall = std::chrono::seconds{60};
+  job.times.grace = std::chrono::seconds{1};
+  const auto done = download(scratch.store, job, {});
+  REQUIRE_FALSE(done);
+  INFO(done.error().message());
+  CHECK(contains(done.error().reason, "too slow: "));
+  CHECK(contains(done.error().reason, " bytes in "));
+}
+
 TEST_CASE("silence is given up") {
   const Error error = refusal([](auto&, auto& client) { client.wait(); });
   CHECK(contains(error.reason, "too slow"));
@@ -322,10 +341,15 @@ TEST_CASE("a proxy is asked for the whole address") {
   Mirror proxy{
       [](const MirrorRequest&, const MirrorConnection& client) { client.send(whole(content())); }};
   Download job = wanted({"http://deb.invalid/debian/x.deb"});
-  job.proxy = proxy.url("");
+  job.proxy.url = proxy.url("");
   CHECK(download(scratch.store, job, {}));
   REQUIRE(proxy.requests().size() == 1);
   CHECK(proxy.requests().front().path == "http://deb.invalid/debian/x.deb");
+  job.proxy.except = "other.example,deb.invalid";
+  const auto direct = download(scratch.store, job, {});
+  REQUIRE_FALSE(direct);
+  CHECK(contains(direct.error().reason, "resolve host"));
+  CHECK(proxy.requests().size() == 1);
 }
 
 }  // namespace

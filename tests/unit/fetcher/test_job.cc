@@ -5,7 +5,7 @@
 namespace emud::fetcher {
 namespace {
 
-const std::string times = "connect-seconds 20\nstall-seconds 30\ntotal-seconds 3600\n";
+const std::string times = "connect-seconds 20\nstall-seconds 30\ngrace-seconds 60\n";
 
 TEST_CASE("a job is read") {
   const auto exact = parse_job("url http://deb.example/x y\nsize 10\n" + times);
@@ -15,7 +15,7 @@ TEST_CASE("a job is read") {
   CHECK(exact->is_exact);
   CHECK(exact->connect.count() == 20);
   CHECK(exact->stall.count() == 30);
-  CHECK(exact->total.count() == 3600);
+  CHECK(exact->grace.count() == 60);
   const auto bounded = parse_job("max-size 5\nurl x\n" + times);
   REQUIRE(bounded);
   CHECK_FALSE(bounded->is_exact);
