@@ -1,5 +1,5 @@
 """Emulators fetched from mirrors that lie, break, stall and vanish: what is bad is refused with its reason and leaves nothing
-in the store, what is good is installed; a fetcher or an emud that is killed leaves nothing either."""
+in the store, what is good is installed."""
 
 import random
 import re
@@ -152,67 +152,6 @@ class Proxies(MirrorCase):
     def test_that_does_not_answer(self):
         _, emud = self.proxied({"http_proxy": f"http://127.0.0.1:{closed_port()}"})
         self.assert_refused(self.install(self.ADDRESS), emud, self.ADDRESS, "Connection refused", "http_proxy")
-
-
-class Kills(MirrorCase):
-    def held_install(self, emud):
-        """An installation in the middle of its download: the process and the fetcher's pid."""
-        mirror = self.mirror()
-        process = self.start_install(mirror.url("/held/x.deb"))
-        self.addCleanup(process.communicate)
-        self.assertTrue(mirror.held.wait(SECONDS_TO_RUN))
-        fetchers = processes_named(EMUD_FETCHER)
-        self.assertEqual(len(fetchers), 1)
-        return process, fetchers[0]
-
-    def test_what_the_running_fetcher_may_not_do(self):
-        emud = self.start_emud()
-        process, fetcher = self.held_install(emud)
-        status = dict(re.findall(r"^(\w+):\t(.*)$", pathlib.Path(f"/proc/{fetcher}/status").read_text(), re.M))
-        self.assertNotIn("0", status["Uid"].split())
-        self.assertNotIn("0", status["Gid"].split())
-        self.assertEqual(status["Groups"].strip(), "")
-        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-            self.assertEqual(int(status[name], 16), 0, name)
-        self.assertEqual(status["NoNewPrivs"], "1")
-        self.assertEqual(status["Seccomp"], "2")
-        self.assertLessEqual(set(os.listdir(f"/proc/{fetcher}/fd")), {"0", "1", "2", "3", *map(str, range(4, 16))})
-        opened = [os.readlink(f"/proc/{fetcher}/fd/{fd}") for fd in os.listdir(f"/proc/{fetcher}/fd")]
-        in_state = [path for path in opened if path.startswith(str(emud.state))]
-        self.assertEqual(len(in_state), 1, opened)
-        self.assertIn("(deleted)", in_state[0])
-        self.assertNotIn(str(emud.socket), " ".join(opened))
-        limits = pathlib.Path(f"/proc/{fetcher}/limits").read_text()
-        self.assertRegex(limits, r"Max file size +\d+ +\d+ ")
-        self.assertRegex(limits, r"Max cpu time +\d+ +\d+ ")
-        self.assertRegex(limits, r"Max core file size +0 +0 ")
-        self.assertNotIn("http", pathlib.Path(f"/proc/{fetcher}/cmdline").read_text())
-        process.kill()
-        self.assertTrue(wait_until(lambda: not processes_named(EMUD_FETCHER)), "the client is gone, its fetcher is not")
-        self.assertEqual(self.installed(emud), [])
-
-    def test_kill_the_fetcher(self):
-        emud = self.start_emud()
-        process, fetcher = self.held_install(emud)
-        os.kill(fetcher, signal.SIGKILL)
-        out, err = process.communicate(timeout=SECONDS_TO_RUN)
-        self.assertEqual(process.returncode, 1, err)
-        self.assertIn("killed by signal 9", err)
-        self.assertEqual(self.installed(emud), [])
-        self.assert_no_deleted_files(emud)
-        self.assert_installed(self.install(self.mirror().url("/good/x.deb")), emud)
-
-    def test_kill_emud(self):
-        emud = self.start_emud()
-        process, _ = self.held_install(emud)
-        emud.kill()
-        _, err = process.communicate(timeout=SECONDS_TO_RUN)
-        self.assertEqual(process.returncode, 1, err)
-        self.assertTrue(wait_until(lambda: not processes_named(EMUD_FETCHER)), "emud is gone, its fetcher is not")
-        self.assertEqual(self.installed(emud), [])
-        emud.start()
-        self.assertEqual(self.installed(emud), [])
-        self.assert_installed(self.install(self.mirror().url("/good/x.deb")), emud)
 
 
 class FullDisk(MirrorCase):
