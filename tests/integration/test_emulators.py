@@ -23,9 +23,29 @@ class Emulators(CatalogCase):
         # Again: at once, without the network.
         self.mirror.close()
         self.assert_status(self.install(*ARCHITECTURES, "--emulator", self.two), 0)
+        for package, version in self.versions.items():
+            self.assert_right(package, ".".join(version.split(".")[:2]))
         table = self.emuctl("emulator", "list").stdout
         self.assertIn(self.two, table)
         self.assertIn("aarch64, arm, riscv64, s390x", table)
+
+    def assert_right(self, package, short):
+        """Of a version as one types it: programs of every architecture run by that package's emulators."""
+        done = self.emuctl("probe", "--json", "--emulator", short, *ARCHITECTURES)
+        self.assert_status(done, 0)
+        self.assertEqual({one["architecture"]: one["ready"] for one in json.loads(done.stdout)["probes"]},
+                         dict.fromkeys(ARCHITECTURES, True))
+        self.assert_status(self.emuctl("probe", "--deep", "--check", "uname", "--emulator", short, "aarch64"), 0)
+        wanted = [word for name in ARCHITECTURES for word in ("-a", name)]
+        interpreters = [f"{BINFMT_MISC}/emud-{name}" for name in ARCHITECTURES]
+        done = self.emuctl("run", *wanted, "--emulator", short, "--", "sh", "-c",
+                           f"for file in {' '.join(interpreters)}; do $(sed -n 's/^interpreter //p' $file) --version; done; "
+                           f"cat {' '.join(interpreters)}; {guest('hello-arm64')}")
+        self.assert_status(done, 0)
+        self.assertEqual(done.stdout.count(f" version {self.versions[package]}"), len(ARCHITECTURES), done.stdout)
+        for name in ARCHITECTURES:
+            self.assertIn(f"/{self.digests[package, name]}/", done.stdout)
+        self.assertTrue(done.stdout.endswith("hello from aarch64\n"), done.stdout)
 
     def test_ten_clients_fetch_once(self):
         emud = self.start_emud()
