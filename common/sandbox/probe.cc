@@ -98,6 +98,20 @@ bool collect(int fd, std::string& output, Clock::time_point deadline) {
   }
 }
 
+// "11 (Segmentation fault)"; sigdescr_np(3) knows no name of a real-time signal.
+std::string signal_text(int number) {
+  const char* description = ::sigdescr_np(number);
+  return fmt::format("{} ({})", number,
+                     description != nullptr ? description : "a real-time signal");
+}
+
+// What it printed, for an error.
+std::string printed_text(const std::string& output) {
+  if (output.empty()) return "printed nothing";
+  if (output == probe_line) return "printed its line";
+  return fmt::format("printed {:?}", output);
+}
+
 }  // namespace
 
 Result<ProbeReport> probe(const Architecture& architecture, const Identity& identity,
@@ -132,11 +146,11 @@ Result<ProbeReport> probe(const Architecture& architecture, const Identity& iden
   } else if (status->signal != 0) {
     report.finding = ProbeFinding::crashed;
     report.signal = status->signal;
-  } else if (report.output != probe_line) {
-    report.finding = ProbeFinding::wrong_output;
   } else if (status->code != 0) {
     report.finding = ProbeFinding::wrong_status;
     report.status = status->code;
+  } else if (report.output != probe_line) {
+    report.finding = ProbeFinding::wrong_output;
   }
   return report;
 }
@@ -164,15 +178,16 @@ Result<> require_ready(const ProbeReport& report, const Architecture& architectu
           fmt::format("the program could not be executed: {}", std::strerror(report.errno_value)),
           other_emulator);
     case ProbeFinding::crashed:
-      return not_ready(fmt::format("the emulator crashed with signal {} ({})", report.signal,
-                                   ::sigdescr_np(report.signal)),
-                       other_emulator);
+      return not_ready(
+          fmt::format("the emulator crashed with signal {}", signal_text(report.signal)),
+          other_emulator);
     case ProbeFinding::wrong_status:
-      return not_ready(fmt::format("the probe program ended with status {}", report.status),
+      return not_ready(fmt::format("the probe program ended with status {} and {}", report.status,
+                                   printed_text(report.output)),
                        other_emulator);
     case ProbeFinding::wrong_output:
       return not_ready(
-          fmt::format("the probe program printed {:?} instead of its line", report.output),
+          fmt::format("the probe program {} instead of its line", printed_text(report.output)),
           other_emulator);
     case ProbeFinding::hung:
       return not_ready("the probe program did not end within the time limit", other_emulator);

@@ -18,8 +18,8 @@ enum class ProbeFinding {
   not_found,       // ENOENT: F is missing, or the interpreter is dynamic
   not_executable,  // another errno of execve(2)
   crashed,         // a signal ended the emulator
-  wrong_status,
-  wrong_output,
+  wrong_status,    // whatever it printed
+  wrong_output,    // with status 0
   hung,
   no_image,  // emud has no probe program for that architecture
 };
@@ -29,7 +29,7 @@ struct ProbeReport {
   int errno_value = 0;  // not_executable
   int signal = 0;       // crashed
   int status = 0;       // wrong_status
-  std::string output;   // wrong_output: what it printed, shortened
+  std::string output;   // what it printed, shortened
 };
 
 // Runs the probe program of an architecture in the current namespaces, as the identity, and waits

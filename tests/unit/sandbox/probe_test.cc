@@ -1,10 +1,19 @@
-// Probes on the host: what needs no handler, and what has none. Those with a handler are in
-// tests/integration.
+// Probes of what needs no handler, of what has none, and of handlers that do not work. Those that
+// do are in tests/integration.
 #include "sandbox/probe.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+
+#include "base/file.h"
 #include "binfmt/registry.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/native.h"
@@ -16,7 +25,7 @@ namespace {
 
 // In a user namespace of its own, with an empty binfmt_misc: a probe there sees no handler of the
 // machine's.
-int in_empty_scope(int (*body)()) {
+int in_empty_scope(const std::function<int()>& body) {
   const uid_t uid = ::geteuid();
   const gid_t gid = ::getegid();
   auto child = clone_child();
@@ -40,6 +49,95 @@ ProbeReport found(ProbeFinding finding) {
   ProbeReport report;
   report.finding = finding;
   return report;
+}
+
+// A scratch directory, and static programs in it that are no good emulators.
+struct BadEmulators {
+  std::string directory = "/tmp/emud-probe-test-XXXXXX";
+
+  BadEmulators() { REQUIRE(::mkdtemp(directory.data()) != nullptr); }
+  BadEmulators(const BadEmulators&) = delete;
+  BadEmulators& operator=(const BadEmulators&) = delete;
+  ~BadEmulators() { [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, directory); }
+
+  // Made by the C compiler from the body of main().
+  [[nodiscard]] std::string compile(std::string_view body, std::string_view flags = "-static") {
+    const std::string program = directory + "/emulator";
+    std::ofstream{program + ".c"} << fmt::format(
+        "#include <signal.h>\n#include <stdio.h>\n#include <unistd.h>\nint main(void) {{ {} }}\n",
+        body);
+    REQUIRE(std::system(fmt::format("cc {1} -o {0} {0}.c", program, flags).c_str()) == 0);
+    return program;
+  }
+};
+
+// The probe of aarch64 with that interpreter registered under those flags, in an empty scope; the
+// test fails unless it finds that. Returns the reason of its error.
+std::string reason_of(ProbeFinding expected, const std::string& interpreter,
+                      const std::string& flags = "PF", int time_limit_ms = probe_time_limit_ms) {
+  const Architecture& architecture = **find_architecture("aarch64");
+  Rule rule = make_rule(architecture, interpreter);
+  rule.flags = flags;
+  const UniqueFd told{::memfd_create("reason", MFD_CLOEXEC)};
+  const int status = in_empty_scope([&] {
+    if (!write_control(AT_FDCWD, "/proc/sys/fs/binfmt_misc/register", *registration_string(rule)))
+      return 103;
+    const auto report = probe(architecture, mapped(), time_limit_ms);
+    if (!report || report->finding != expected) return 1 + static_cast<int>(report->finding);
+    const auto ready = require_ready(*report, architecture);
+    if (!ready && !write_all(told.get(), "reason", ready.error().reason)) return 104;
+    return 0;
+  });
+  CHECK(status == 0);
+  REQUIRE(::lseek(told.get(), 0, SEEK_SET) == 0);
+  return read_all(told.get(), "reason", 4096).value_or("");
+}
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+std::string machine_emulator() {
+  for (const char* path : {"/usr/bin/qemu-aarch64-static", "/usr/bin/qemu-aarch64"}) {
+    if (::access(path, X_OK) == 0) return path;
+  }
+  FAIL("the test needs qemu-user-static (on newer systems: qemu-user)");
+  return {};
+}
+
+TEST_CASE("a handler that works is ready; without F, or with a dynamic interpreter, it is not") {
+  CHECK(reason_of(ProbeFinding::ready, machine_emulator()).empty());
+  CHECK(has(reason_of(ProbeFinding::not_found, machine_emulator(), "P"), "the F flag is missing"));
+  BadEmulators bad;
+  const std::string reason = reason_of(ProbeFinding::not_found, bad.compile("return 0;", ""));
+  CHECK(has(reason, "dynamically linked"));
+}
+
+TEST_CASE("an emulator that crashes") {
+  BadEmulators bad;
+  CHECK(has(reason_of(ProbeFinding::crashed, bad.compile("raise(SIGSEGV);")), "signal 11 (Seg"));
+  CHECK(has(reason_of(ProbeFinding::crashed, bad.compile("raise(SIGRTMIN + 2);")),
+            "(a real-time signal)"));
+}
+
+TEST_CASE("an emulator that hangs, silent or not") {
+  BadEmulators bad;
+  CHECK(has(reason_of(ProbeFinding::hung, bad.compile("pause();"), "PF", 300), "time limit"));
+  CHECK(has(reason_of(ProbeFinding::hung, bad.compile("close(1); pause();"), "PF", 300),
+            "time limit"));
+  CHECK(has(reason_of(ProbeFinding::hung, bad.compile("for (;;) puts(\"y\");"), "PF", 300),
+            "time limit"));
+}
+
+TEST_CASE("an emulator whose program does something else") {
+  BadEmulators bad;
+  CHECK(has(reason_of(ProbeFinding::wrong_output, bad.compile("puts(\"x\"); return 0;")),
+            "printed \"x\\n\" instead"));
+  CHECK(has(reason_of(ProbeFinding::wrong_output, bad.compile("return 0;")), "printed nothing"));
+  CHECK(has(reason_of(ProbeFinding::wrong_status, bad.compile("return 3;")),
+            "status 3 and printed nothing"));
+  CHECK(has(reason_of(ProbeFinding::wrong_status, bad.compile("puts(\"emud probe\"); return 3;")),
+            "status 3 and printed its line"));
 }
 
 TEST_CASE("the machine's own probe program is ready without a handler") {
@@ -76,7 +174,9 @@ TEST_CASE("each finding is an error of its own that says what to do") {
   CHECK(text(found(ProbeFinding::no_image)).find("no probe program") != std::string::npos);
   ProbeReport report = found(ProbeFinding::crashed);
   report.signal = 11;
-  CHECK(text(report).find("11") != std::string::npos);
+  CHECK(text(report).find("11 (Segmentation fault)") != std::string::npos);
+  report.signal = 40;
+  CHECK(text(report).find("40 (a real-time signal)") != std::string::npos);
   report = found(ProbeFinding::wrong_output);
   report.output = "x\n";
   CHECK(text(report).find("\"x\\n\"") != std::string::npos);
