@@ -67,9 +67,15 @@ class HostLease {
   std::string id_;
 };
 
-void tell(const RunSession& session, Verbosity verbosity) {
+void tell(const RunSession& session, const RunOptions& options) {
+  const Verbosity verbosity = options.verbosity();
   if (verbosity == Verbosity::quiet) return;
   tell_notes(session.notes);
+  // What was asked for is not emulated: nobody should take the result for the emulator's.
+  if (!options.architectures.empty() && session.architectures.empty()) {
+    message(fmt::format("note: this machine runs {} itself: no emulator is used",
+                        listed(session.native)));
+  }
   if (verbosity == Verbosity::verbose) {
     message(fmt::format("lease {} is ready: scope {}, handlers for {}, native {}", session.lease,
                         session.scope, listed(session.architectures), listed(session.native)));
@@ -109,7 +115,7 @@ Result<int> run(const Context& context, const RunOptions& options, std::vector<s
   const HostLease host{session};
   if (!host.is_held()) client.reset();  // a private lease hangs on the keeper's channel alone
   display.clear();
-  tell(session, options.verbosity());
+  tell(session, options);
   events.lease({.lease = session.lease,
                 .scope = session.scope,
                 .architectures = session.architectures,

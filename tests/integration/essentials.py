@@ -334,10 +334,26 @@ class Essentials:
 
     def test_native_architectures_need_no_handler(self):
         self.require(os.uname().machine == "x86_64", "the names in this test are those of an x86_64 machine")
-        done = self.emuctl("run", *self.options, "-v", "-a", "amd64", "--", "ls", BINFMT_MISC)
+        images = self.temporary_directory(ALICE)
+        self.assert_status(run([BUILD_DIR / "support/dump_probes", images]), 0)
+        for name, canonical in ("amd64", "x86_64"), ("i386", "i386"), ("linux/386", "i386"):
+            with self.subTest(name=name):
+                done = self.emuctl_run("ls", BINFMT_MISC, architecture=name)
+                self.assert_status(done, 0)
+                self.assertEqual(set(done.stdout.split()) - {"register", "status"}, set())
+                self.assertIn(f"note: this machine runs {canonical} itself", done.stderr)
+                done = self.emuctl_run(images / canonical, architecture=name)
+                self.assert_status(done, 0)
+                self.assertEqual(done.stdout, "emud probe\n")
+        done = self.emuctl("run", *self.options, "-q", "-a", "i386", "--", images / "i386")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "emud probe\n", ""))
+        done = self.emuctl("run", *self.options, "-v", "-a", "i386,arm64", "--", guest("hello-arm64"))
+        self.assertEqual(done.stdout, "hello from aarch64\n")
+        self.assertIn("native i386", done.stderr)
+        self.assertNotIn("note:", done.stderr)
+        done = self.emuctl("probe", *self.options, "i386")
         self.assert_status(done, 0)
-        self.assertEqual(set(done.stdout.split()) - {"register", "status"}, set())
-        self.assertIn("native x86_64", done.stderr)
+        self.assertIn("without a handler", done.stdout)
 
     def test_probe_images_of_other_architectures(self):
         names = [name for name in ("arm", "riscv64", "s390x", "ppc64le") if machine_emulator(name)]
