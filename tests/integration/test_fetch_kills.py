@@ -10,7 +10,7 @@ from syscalls import Watch
 CALLS = {"prctl": 38, "write": 3, "exit_group": None, "mkdirat": None, "fsync": None, "renameat": None}
 DOWNLOAD, UNPACK, WORKER = "emud-fetcher download", "emud-fetcher unpack", "emud-worker"
 FETCHER_MOMENTS = [(DOWNLOAD, "prctl", 1), (DOWNLOAD, "write", 1), (DOWNLOAD, "write", 40), (DOWNLOAD, "exit_group", 1),
-                   (UNPACK, "prctl", 1), (UNPACK, "write", 1), (UNPACK, "write", 150), (UNPACK, "exit_group", 1)]
+                   (UNPACK, "prctl", 1), (UNPACK, "write", 1), (UNPACK, "write", 60), (UNPACK, "exit_group", 1)]
 # Before and after each step of Store::install: copied, run for its version, described, published, on the disk.
 WORKER_MOMENTS = [(WORKER, "fsync", 1), (WORKER, "prctl", 3), (WORKER, "fsync", 2), (WORKER, "fsync", 3), (WORKER, "renameat", 1),
                   (WORKER, "fsync", 4), (WORKER, "exit_group", 1)]
