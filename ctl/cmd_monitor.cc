@@ -39,7 +39,8 @@ void add_monitor(CLI::App& app, Context& context) {
   verb->footer(
       "JSON: {\"version\":1,\"event\":{...}} with the members of io.emud.Manager's type Event: "
       "time "
-      "(microseconds since 1970), kind, text, and where they apply architecture, lease, scope, "
+      "(microseconds since 1970), kind, text, and where they apply architecture, architectures, "
+      "lease, scope, "
       "uid, "
       "pid, lost. Kinds and members may be added within a version.");
   verb->callback([json, &context] { context.status = finish(monitor(context, *json)); });

@@ -53,14 +53,19 @@ std::string_view message_id_of(std::string_view kind) {
   return {};
 }
 
+// A field of the journal may be there several times: each of a lease's architectures finds it.
 LogFields fields_of(const wire::Event& event) {
-  return {{"MESSAGE_ID", std::string{message_id_of(event.kind)}},
-          {"EMUD_EVENT", event.kind},
-          {"EMUD_ARCH", event.architecture.value_or("")},
-          {"EMUD_LEASE", event.lease.value_or("")},
-          {"EMUD_SCOPE", event.scope.value_or("")},
-          {"EMUD_UID", event.uid ? std::to_string(*event.uid) : ""},
-          {"EMUD_PID", event.pid ? std::to_string(*event.pid) : ""}};
+  LogFields fields{{"MESSAGE_ID", std::string{message_id_of(event.kind)}},
+                   {"EMUD_EVENT", event.kind},
+                   {"EMUD_ARCH", event.architecture.value_or("")},
+                   {"EMUD_LEASE", event.lease.value_or("")},
+                   {"EMUD_SCOPE", event.scope.value_or("")},
+                   {"EMUD_UID", event.uid ? std::to_string(*event.uid) : ""},
+                   {"EMUD_PID", event.pid ? std::to_string(*event.pid) : ""}};
+  if (event.architectures) {
+    for (const auto& name : *event.architectures) fields.emplace_back("EMUD_ARCH", name);
+  }
+  return fields;
 }
 
 Level level_of(const wire::Event& event) {
@@ -79,6 +84,7 @@ wire::Event architecture_event(std::string_view kind, std::string_view architect
 
 wire::Event lease_event(std::string_view kind, const LeaseRecord& lease, std::string text) {
   auto event = make_event(kind, std::move(text));
+  event.architectures = lease.architectures;
   event.lease = lease.id;
   event.scope = lease.scope;
   event.uid = lease.uid;

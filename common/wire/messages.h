@@ -103,7 +103,9 @@ struct Progress {
 struct Event {
   std::int64_t time = 0;  // microseconds since 1970
   std::string kind;
-  std::optional<std::string> architecture, lease, scope;
+  std::optional<std::string> architecture;
+  std::optional<std::vector<std::string>> architectures;  // of a lease
+  std::optional<std::string> lease, scope;
   std::optional<std::int64_t> uid, pid, lost;
   std::string text;
 };

@@ -85,6 +85,7 @@ void fields(auto& visit, Is<Event> auto& m) {
   visit("time", m.time);
   visit("kind", m.kind);
   visit("architecture", m.architecture);
+  visit("architectures", m.architectures);
   visit("lease", m.lease);
   visit("scope", m.scope);
   visit("uid", m.uid);

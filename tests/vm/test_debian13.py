@@ -70,7 +70,7 @@ class Debian13(GuestTestCase):
         self.done(f"{RUN} {PAYLOAD}/hello", "bob")
         entries = self.done("journalctl -q -b EMUD_UID=$(id -u bob) EMUD_EVENT=lease_ready -o json").splitlines()
         last = json.loads(entries[-1])
-        self.assertEqual(last["EMUD_SCOPE"], "private")
+        self.assertEqual((last["EMUD_ARCH"], last["EMUD_SCOPE"]), ("aarch64", "private"))
         whole = self.done(f"journalctl -q -b -x EMUD_LEASE={last['EMUD_LEASE']}")
         for explanation in ("A lease is ready", "A lease has ended", "A request was granted", f"Lease {last['EMUD_LEASE']} (scope private)"):
             self.assertIn(explanation, whole)

@@ -38,6 +38,7 @@ TEST_CASE("every subscription gets every event in order, with what it is about")
   LeaseRecord lease;
   lease.id = "0123abcd";
   lease.scope = "private";
+  lease.architectures = {"aarch64", "arm"};
   lease.uid = 1000;
   lease.pid = 77;
   watched.events.publish(
@@ -51,6 +52,7 @@ TEST_CASE("every subscription gets every event in order, with what it is about")
   CHECK_FALSE(events[1].lease);
   CHECK(events[1].time > 1'700'000'000'000'000);
   CHECK(events[2].lease == "0123abcd");
+  CHECK(events[2].architectures == lease.architectures);
   CHECK(events[2].scope == "private");
   CHECK(events[2].uid == 1000);
   CHECK(events[2].pid == 77);

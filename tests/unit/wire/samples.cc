@@ -39,7 +39,15 @@ const LeaseInfo lease{"f3a1",     "private",  "ready",    {"aarch64", "riscv64"}
                       "sd-image", 1738324800, 1738328400, 12,
                       1500000,    1048576};
 const Limits limits{512, 4294967296, 50, 3600};
-const Event event{1738324800000001,     "lease_ready", "aarch64", "f3a1", "private", 1000, 4242, 3,
+const Event event{1738324800000001,
+                  "lease_ready",
+                  "aarch64",
+                  {{"aarch64", "riscv64"}},
+                  "f3a1",
+                  "private",
+                  1000,
+                  4242,
+                  3,
                   "lease f3a1 is ready"};
 const Progress progress{"fetch", "qemu-aarch64", 1048576, 12582912};
 
