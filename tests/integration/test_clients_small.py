@@ -27,8 +27,16 @@ def program(name, status=0):
     return PROGRAM.replace("NAME", f'"{name}"').replace("STATUS", str(status))
 
 
+# Those of arch-test's architectures that QEMU's user mode has. It has none for arc, arm64ilp32, ia64, powerpcspe, x32 and for
+# programs of other kernels (kfreebsd, illumos, win).
+EMULATED = {
+    "alpha", "arm", "arm64", "armel", "armhf", "hppa", "m68k", "mips", "mips64", "mips64el", "mipsel", "mipsn32", "mipsn32el",
+    "powerpc", "ppc64", "ppc64el", "riscv64", "s390x", "sh4", "sparc", "sparc64"}
+
+
 class ArchTest(TestCase):
-    """Debian's arch-test has a program of its own for each architecture. It is run for all of them at once."""
+    """Debian's arch-test has a program of its own for each architecture. It is run for all of them at once: the expected ones, and what
+    a newer arch-test has besides if emud knows it."""
 
     def test_all(self):
         self.require(shutil.which("arch-test"), "arch-test is not installed")
@@ -37,7 +45,7 @@ class ArchTest(TestCase):
         helpers = helpers if helpers.is_dir() else pathlib.Path("/usr/lib/arch-test")
         native = set(self.arch_test([]))
         foreign = [name for name in sorted(os.listdir(helpers)) if name not in native and self.emulated(name)]
-        self.assertGreater(len(foreign), 8, foreign)
+        self.assertEqual(EMULATED - native - set(foreign), set())
         under_lease = set(self.arch_test([BIN_DIR / "emuctl", "run", "-a", ",".join(foreign), "--"]))
         self.assertEqual(under_lease, native | set(foreign))
         self.assertEqual(set(self.arch_test([])), native)
