@@ -42,6 +42,37 @@ std::optional<std::size_t> count_repeated(uid_t user, const std::string& method)
   return std::exchange(place->second.left_out, 0);
 }
 
+struct Decision {
+  std::string_view did;     // what the peer did: "called io.emud.Manager.Run", "connected"
+  std::string_view method;  // as the journal's field has it
+  std::string_view outcome;
+  std::string_view lease;
+  std::string_view reason;
+  std::size_t left_out = 0;
+};
+
+void write_decision(const PeerCredentials& peer, const Decision& decision) {
+  const auto& [did, method, outcome, lease, reason, left_out] = decision;
+  const std::string user = display_name(peer.uid);
+  std::string text = fmt::format("user {} (uid {}, process {} {}) {}: {}", user, peer.uid, peer.pid,
+                                 peer.program, did, outcome);
+  if (!lease.empty()) text += fmt::format(", lease {}", lease);
+  if (!reason.empty()) text += fmt::format(": {}", reason);
+  if (left_out > 0) text += fmt::format(" ({} more before it)", left_out);
+  log(outcome == "granted" ? Level::info : Level::notice, text,
+      {{"MESSAGE_ID", std::string{outcome == "granted"   ? message_id::granted
+                                  : outcome == "refused" ? message_id::refused
+                                                         : message_id::failed}},
+       {"EMUD_UID", std::to_string(peer.uid)},
+       {"EMUD_USER", user},
+       {"EMUD_PID", std::to_string(peer.pid)},
+       {"EMUD_PROGRAM", peer.program},
+       {"EMUD_METHOD", std::string{method}},
+       {"EMUD_LEASE", std::string{lease}},
+       {"EMUD_OUTCOME", std::string{outcome}},
+       {"EMUD_REASON", std::string{reason}}});
+}
+
 }  // namespace
 
 Audit::Audit(const PeerCredentials& peer, std::string_view method, bool only_looks)
@@ -67,43 +98,25 @@ Audit::~Audit() {
     if (!counted) return;
     left_out = *counted;
   }
-  const std::string user = display_name(peer_.uid);
-  std::string text = fmt::format("user {} (uid {}, process {} {}) called {}: {}", user, peer_.uid,
-                                 peer_.pid, peer_.program, method_, outcome_);
-  if (!lease_.empty()) text += fmt::format(", lease {}", lease_);
-  if (!reason_.empty()) text += fmt::format(": {}", reason_);
-  if (left_out > 0) text += fmt::format(" ({} more before it)", left_out);
-  log(outcome_ == "granted" ? Level::info : Level::notice, text,
-      {{"MESSAGE_ID", std::string{outcome_ == "granted"   ? message_id::granted
-                                  : outcome_ == "refused" ? message_id::refused
-                                                          : message_id::failed}},
-       {"EMUD_UID", std::to_string(peer_.uid)},
-       {"EMUD_USER", user},
-       {"EMUD_PID", std::to_string(peer_.pid)},
-       {"EMUD_PROGRAM", peer_.program},
-       {"EMUD_METHOD", method_},
-       {"EMUD_LEASE", lease_},
-       {"EMUD_OUTCOME", outcome_},
-       {"EMUD_REASON", reason_}});
+  const std::string did = fmt::format("called {}", method_);
+  write_decision(peer_, {.did = did,
+                         .method = method_,
+                         .outcome = outcome_,
+                         .lease = lease_,
+                         .reason = reason_,
+                         .left_out = left_out});
 }
 
 void audit_connection(const PeerCredentials& peer, const Error& refusal) {
   const auto left_out = count_repeated(peer.uid, "");
   if (!left_out) return;
-  const std::string user = display_name(peer.uid);
-  std::string text =
-      fmt::format("user {} (uid {}, process {} {}) connected: refused: {}", user, peer.uid,
-                  peer.pid, peer.program, refusal.message().substr(0, reason_limit));
-  if (*left_out > 0) text += fmt::format(" ({} more before it)", *left_out);
-  log(Level::notice, text,
-      {{"MESSAGE_ID", std::string{message_id::refused}},
-       {"EMUD_UID", std::to_string(peer.uid)},
-       {"EMUD_USER", user},
-       {"EMUD_PID", std::to_string(peer.pid)},
-       {"EMUD_PROGRAM", peer.program},
-       {"EMUD_METHOD", "connect"},
-       {"EMUD_OUTCOME", "refused"},
-       {"EMUD_REASON", refusal.message().substr(0, reason_limit)}});
+  const std::string reason = refusal.message().substr(0, reason_limit);
+  write_decision(peer, {.did = "connected",
+                        .method = "connect",
+                        .outcome = "refused",
+                        .lease = {},
+                        .reason = reason,
+                        .left_out = *left_out});
 }
 
 }  // namespace emud

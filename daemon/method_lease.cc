@@ -44,14 +44,9 @@ Task<Result<void>> hold_all(CallContext& context, const wire::AcquireCall& reque
     wire::AcquireReply step;
     step.progress = wire::Progress{"bring up", std::string{architecture->name}, {}, {}};
     co_await context.progress(wire::to_json(step));
-    auto hold = co_await services.host.hold(*architecture, request.emulator.value_or(""),
-                                            name_of(lease.record));
-    if (!hold) co_return std::unexpected(hold.error());
-    if (lease.is_ending()) co_return was_ended(lease);
-    const UsedEmulator& emulator = hold->emulator();
-    services.emulators.add_notes(notes, *architecture, emulator, request.emulator.value_or(""));
-    lease.record.emulators.push_back(emulator.digest);
-    lease.holds.push_back(*std::move(hold));
+    auto held =
+        co_await hold_for(services, lease, *architecture, request.emulator.value_or(""), notes);
+    if (!held) co_return held;
   }
   co_return Result<void>{};
 }

@@ -182,13 +182,8 @@ Task<Result<StartedKeeper>> bring_up(CallContext& context, const wire::RunCall& 
   if (!ready) co_return std::unexpected(ready.error());
   for (const Architecture* architecture : architectures) {
     if (plan.mode == KeeperMode::host) {
-      auto hold = co_await services.host.hold(*architecture, version, name_of(lease.record));
-      if (!hold) co_return std::unexpected(hold.error());
-      if (lease.is_ending()) co_return was_ended(lease);
-      const UsedEmulator& emulator = hold->emulator();
-      services.emulators.add_notes(notes, *architecture, emulator, version);
-      lease.record.emulators.push_back(emulator.digest);
-      lease.holds.push_back(*std::move(hold));
+      const auto held = co_await hold_for(services, lease, *architecture, version, notes);
+      if (!held) co_return std::unexpected(held.error());
       continue;
     }
     auto emulator = co_await services.emulators.get(*architecture, version);

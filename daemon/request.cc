@@ -19,4 +19,16 @@ Task<Result<Architectures>> resolve_architectures(Services& services,
   co_return result;
 }
 
+Task<Result<void>> hold_for(Services& services, Lease& lease, const Architecture& architecture,
+                            std::string version, std::vector<std::string>& notes) {
+  auto hold = co_await services.host.hold(architecture, version, name_of(lease.record));
+  if (!hold) co_return std::unexpected(hold.error());
+  if (lease.is_ending()) co_return was_ended(lease);
+  const UsedEmulator& emulator = hold->emulator();
+  services.emulators.add_notes(notes, architecture, emulator, version);
+  lease.record.emulators.push_back(emulator.digest);
+  lease.holds.push_back(*std::move(hold));
+  co_return Result<void>{};
+}
+
 }  // namespace emud
