@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 
 #include "base/paths.h"
 #include "emulator/acquire.h"
@@ -89,10 +90,8 @@ Result<Architectures> resolve(const Store& store, const std::vector<std::string>
 // What the user of an emulator should know.
 void add_notes(std::vector<std::string>& notes, const Acquired& emulator,
                const Architecture& architecture, const Catalog& catalog) {
-  const std::string& version = emulator.manifest.version;
-  for (const CatalogNote* note : catalog.notes_for(architecture, version)) {
-    notes.push_back(describe(*note, architecture.name, version));
-  }
+  std::ranges::move(catalog.warnings_about(architecture, emulator.manifest.version),
+                    std::back_inserter(notes));
   if (!emulator.note.empty()) notes.push_back(emulator.note);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -110,9 +111,8 @@ std::shared_ptr<const Catalog> Emulators::catalog_or_none() {
 
 void Emulators::add_notes(std::vector<std::string>& notes, const Architecture& architecture,
                           const UsedEmulator& used, const std::string& version) {
-  for (const CatalogNote* note : catalog_or_none()->notes_for(architecture, used.version)) {
-    notes.push_back(describe(*note, architecture.name, used.version));
-  }
+  std::ranges::move(catalog_or_none()->warnings_about(architecture, used.version),
+                    std::back_inserter(notes));
   const auto known = prepared_.find(key_of(architecture, version));
   if (known == prepared_.end() || known->second.note.empty()) return;
   if (known->second.digest == used.digest) notes.push_back(known->second.note);

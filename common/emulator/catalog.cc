@@ -139,4 +139,14 @@ std::vector<const CatalogNote*> Catalog::notes_for(const Architecture& architect
   return found;
 }
 
+std::vector<std::string> Catalog::warnings_about(const Architecture& architecture,
+                                                 std::string_view version) const {
+  std::vector<std::string> warnings;
+  for (const CatalogNote* note : notes_for(architecture, version)) {
+    warnings.push_back(
+        fmt::format("QEMU {} for {}: {}", version, architecture.name, advice(*note)));
+  }
+  return warnings;
+}
+
 }  // namespace emud

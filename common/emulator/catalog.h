@@ -73,6 +73,10 @@ class Catalog {
   [[nodiscard]] std::vector<const CatalogNote*> notes_for(const Architecture& architecture,
                                                           std::string_view version) const;
 
+  // The same for people: "QEMU 7.2.22 for aarch64: <text>. <instead>" each.
+  [[nodiscard]] std::vector<std::string> warnings_about(const Architecture& architecture,
+                                                        std::string_view version) const;
+
   [[nodiscard]] Soundness soundness(const Architecture& architecture,
                                     std::string_view version) const;
 

@@ -1,7 +1,5 @@
 #include "emulator/listing.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "emulator/version.h"
@@ -15,7 +13,7 @@ std::vector<std::string> notes_of(const Catalog& catalog, const std::string& arc
   const auto known = find_architecture(architecture);
   if (!known) return notes;
   for (const CatalogNote* note : catalog.notes_for(**known, version)) {
-    notes.push_back(fmt::format("{}. {}", note->text, note->instead));
+    notes.push_back(advice(*note));
   }
   return notes;
 }

@@ -12,9 +12,8 @@ bool concerns(const CatalogNote& note, const Architecture& architecture, std::st
   return note.before.empty() || compare_versions(version, note.before) < 0;
 }
 
-std::string describe(const CatalogNote& note, std::string_view architecture,
-                     std::string_view version) {
-  return fmt::format("QEMU {} for {}: {}. {}", version, architecture, note.text, note.instead);
+std::string advice(const CatalogNote& note) {
+  return fmt::format("{}. {}", note.text, note.instead);
 }
 
 std::string_view to_string(Effect effect) {

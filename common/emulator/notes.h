@@ -28,9 +28,8 @@ enum class Soundness { broken, slow, sound };
 [[nodiscard]] bool concerns(const CatalogNote& note, const Architecture& architecture,
                             std::string_view version);
 
-// For people: "QEMU 7.2.22 for aarch64: <text>. <instead>".
-[[nodiscard]] std::string describe(const CatalogNote& note, std::string_view architecture,
-                                   std::string_view version);
+// For people: "<text>. <instead>".
+[[nodiscard]] std::string advice(const CatalogNote& note);
 
 // "slow" and "broken".
 [[nodiscard]] std::string_view to_string(Effect effect);
