@@ -21,9 +21,10 @@ Task<Result<AuthorizedCaller>> authorize(const PeerCredentials& peer, Privilege 
   const std::string name = display_name(peer.uid);
   co_return fail(Errc::permission_denied, "authorize", what,
                  fmt::format("user {} is not in group {}", name, options.group),
-                 fmt::format("`sudo usermod -aG {} {}`, then log in again; `emuctl run` with a "
-                             "private scope needs no group",
-                             options.group, name));
+                 fmt::format("`sudo usermod -aG {} {}` counts at once{}", options.group, name,
+                             options.private_access == PrivateAccess::everyone
+                                 ? "; `emuctl run` with a private scope needs no group"
+                                 : "; `emuctl run --rootless` asks nobody"));
 }
 
 }  // namespace emud

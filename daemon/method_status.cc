@@ -86,6 +86,10 @@ Task<Result<std::string>> get_status(CallContext& context) {
       reply.emulators.push_back(wire::as_message(manifest));
     }
   }
+  reply.policy = {
+      .group = services.options.group,
+      .private_for_everyone = services.options.private_access == PrivateAccess::everyone,
+      .fetch = services.options.fetch};
   co_return wire::to_json(reply);
 }
 

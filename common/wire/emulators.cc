@@ -18,6 +18,15 @@ Emulator as_message(const Manifest& manifest) {
           .installed = manifest.installed};
 }
 
+Manifest as_manifest(const Emulator& emulator) {
+  return {.architecture = emulator.architecture,
+          .version = emulator.version,
+          .digest = emulator.digest,
+          .source = emulator.source,
+          .package_digest = {},
+          .installed = emulator.installed};
+}
+
 ListedEmulator as_message(const emud::ListedEmulator& listed) {
   ListedEmulator message{.architecture = listed.architecture,
                          .version = listed.version,

@@ -16,4 +16,7 @@ namespace emud::wire {
 [[nodiscard]] ListedEmulator as_message(const emud::ListedEmulator& listed);
 [[nodiscard]] CheckedEmulator as_message(const emud::CheckedEmulator& checked);
 
+// What the message says of it; the package's digest it does not.
+[[nodiscard]] Manifest as_manifest(const Emulator& emulator);
+
 }  // namespace emud::wire

@@ -116,6 +116,12 @@ struct Descriptor {
 
 // ---- io.emud.Manager: calls and replies -------------------------------------
 
+struct Policy {
+  std::string group;
+  bool private_for_everyone = false;
+  bool fetch = false;
+};
+
 struct GetStatusReply {
   std::string version, kernel, architecture;
   bool private_scope = false;
@@ -126,6 +132,7 @@ struct GetStatusReply {
   std::vector<ForeignHandler> foreign;
   std::vector<LeaseInfo> leases;
   std::vector<Emulator> emulators;
+  Policy policy;
 };
 
 struct AcquireCall {

@@ -98,6 +98,12 @@ void fields(auto& visit, Is<MonitorReply> auto& m) {
   visit("event", m.event);
 }
 
+void fields(auto& visit, Is<Policy> auto& m) {
+  visit("group", m.group);
+  visit("privateForEveryone", m.private_for_everyone);
+  visit("fetch", m.fetch);
+}
+
 void fields(auto& visit, Is<GetStatusReply> auto& m) {
   visit("version", m.version);
   visit("kernel", m.kernel);
@@ -110,6 +116,7 @@ void fields(auto& visit, Is<GetStatusReply> auto& m) {
   visit("foreign", m.foreign);
   visit("leases", m.leases);
   visit("emulators", m.emulators);
+  visit("policy", m.policy);
 }
 
 void fields(auto& visit, Is<AcquireCall> auto& m) {
@@ -208,6 +215,7 @@ EMUD_WIRE_MESSAGE(LeaseInfo);
 EMUD_WIRE_MESSAGE(Progress);
 EMUD_WIRE_MESSAGE(Event);
 EMUD_WIRE_MESSAGE(MonitorReply);
+EMUD_WIRE_MESSAGE(Policy);
 EMUD_WIRE_MESSAGE(GetStatusReply);
 EMUD_WIRE_MESSAGE(AcquireCall);
 EMUD_WIRE_MESSAGE(AcquireReply);

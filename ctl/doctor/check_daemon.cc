@@ -1,30 +1,12 @@
 // emud: its socket, who answers there, and who may ask it for what.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <sstream>
 
 #include "ctl/doctor/checks.h"
+#include "ctl/doctor/mends.h"
 
 namespace emud::ctl {
-namespace {
-
-// Whether /etc/group lists the user as a member of the group emud.
-bool is_listed(const Machine& machine) {
-  std::istringstream lines{machine.read("/etc/group").value_or("")};
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with("emud:")) continue;
-    std::istringstream members{line.substr(line.rfind(':') + 1)};
-    for (std::string member; std::getline(members, member, ',');) {
-      if (member == machine.caller.name) return true;
-    }
-  }
-  return false;
-}
-
-}  // namespace
-
 void check_socket(const Machine& machine, Findings& findings) {
   const auto& [path, is_named] = machine.endpoint;
   if (machine.daemon.status) {
@@ -41,42 +23,38 @@ void check_socket(const Machine& machine, Findings& findings) {
   if (error.errno_value == ENOENT) {
     findings.add("socket-missing", is_needed ? Level::error : Level::note,
                  fmt::format("there is no socket {}", path),
-                 "sudo systemctl enable --now emud.socket");
+                 is_named
+                     ? fmt::format("# if that is not where it should be: unset EMUD_SOCKET\n{}",
+                                   start_socket(machine))
+                     : start_socket(machine));
   } else if (error.errno_value == ECONNREFUSED) {
     findings.add("socket-dead", is_needed ? Level::error : Level::warning,
                  fmt::format("nobody listens at {}", path), "sudo systemctl restart emud.socket");
   } else if (error.code == Errc::permission_denied) {
     findings.add("socket-forbidden", Level::error, error.message(),
-                 fmt::format("sudo chmod 0666 {}\nand make its directory searchable: sudo chmod "
-                             "0755 {}",
-                             path, path.substr(0, path.rfind('/'))));
+                 fmt::format("sudo chmod 0666 {}\nsudo chmod 0755 {}", path,
+                             path.substr(0, path.rfind('/'))));
   } else {
     findings.add("socket-not-emud", Level::error, error.message(),
-                 fmt::format("see who listens: sudo ss --listening --unix --processes src {}\n"
+                 fmt::format("# see who listens, and end it\n"
+                             "sudo ss --listening --unix --processes src {}\n"
                              "sudo systemctl restart emud.socket",
                              path));
   }
 }
 
 void check_group(const Machine& machine, Findings& findings) {
-  if (!machine.daemon.status || machine.caller.is_root()) return;
-  const std::string join =
-      fmt::format("sudo usermod --append --groups emud {}\nthen log in again", machine.caller.name);
-  const auto number = machine.group();
-  if (!number) {
+  if (!machine.daemon.status || machine.is_administrator()) return;
+  const std::string group = machine.group_name();
+  if (!machine.record("/etc/group", group)) {
     const bool is_needed = !machine.has_private_leases();
     findings.add("group-missing", is_needed ? Level::error : Level::note,
-                 "/etc/group has no group emud", "sudo groupadd --system emud\n" + join);
-  } else if (machine.caller.is_in(*number)) {
-    return;
-  } else if (is_listed(machine)) {
-    findings.add(
-        "group-stale", Level::warning,
-        fmt::format("{} is a member of the group emud, this process is not", machine.caller.name),
-        "log in again, or for this shell: newgrp emud");
-  } else if (!machine.has_private_leases()) {
-    findings.add("group-not-member", Level::error,
-                 fmt::format("{} is not a member of the group emud", machine.caller.name), join);
+                 fmt::format("/etc/group has no group {}", group),
+                 fmt::format("sudo groupadd --system {}\n{}", group, join_group(machine)));
+  } else if (!machine.has_private_leases_of_emud() && !machine.has_seccomp_filter()) {
+    findings.add("group-not-member", machine.has_private_leases() ? Level::warning : Level::error,
+                 fmt::format("{} is not a member of the group {}", machine.caller.name, group),
+                 join_group(machine));
   }
 }
 

@@ -1,18 +1,20 @@
-// Emulators: those in the stores, and the machine's own.
+// Emulators: whether a build can have one, and what the catalog says of it.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <span>
 
 #include "arch/elf.h"
 #include "base/file.h"
 #include "ctl/doctor/checks.h"
+#include "ctl/doctor/mends.h"
 #include "emulator/acquire.h"
-#include "emulator/digest.h"
+#include "emulator/choose.h"
 #include "emulator/store_entry.h"
-#include "sandbox/native.h"
+#include "wire/emulators.h"
 
 namespace emud::ctl {
 namespace {
@@ -55,74 +57,73 @@ MachineEmulators machine_emulators_of(const Machine& machine) {
   return found;
 }
 
-// The store as doctor sees it: below the machine's root.
-std::string store_of(const Machine& machine, const Paths& paths) {
-  return machine.root + paths.store();
+// What emud has where it answers, else what the stores have.
+std::vector<Manifest> installed_on(const Machine& machine) {
+  std::vector<Manifest> installed;
+  if (machine.daemon.status) {
+    for (const auto& emulator : machine.daemon.status->emulators)
+      installed.push_back(wire::as_manifest(emulator));
+    return installed;
+  }
+  for (const Paths& paths : machine.stores) {
+    const auto store = open_store(machine.root + paths.store());
+    const auto entries = store ? open_entries(*store) : std::vector<StoreEntry>{};
+    if (!entries) continue;
+    for (const StoreEntry& entry : *entries) installed.push_back(entry.manifest);
+  }
+  return installed;
 }
 
-bool is_own(const Machine& machine, const Paths& paths) {
-  return paths.store() != machine.stores.front().store();
+// For each architecture, of the installed one that a build gets where nothing is fetched.
+void add_notes(const Machine& machine, const std::vector<Manifest>& installed, Findings& findings) {
+  std::vector<std::string> warnings;
+  std::vector<std::string_view> concerned;
+  Level level = Level::note;
+  for (const Architecture& architecture : architectures()) {
+    const auto chosen = choose_installed(installed, machine.catalog, architecture, {});
+    if (!chosen) continue;
+    auto found = machine.catalog.warnings_about(architecture, chosen->version);
+    if (found.empty()) continue;
+    std::ranges::move(found, std::back_inserter(warnings));
+    concerned.push_back(architecture.name);
+    if (machine.catalog.soundness(architecture, chosen->version) == Soundness::broken)
+      level = Level::warning;
+  }
+  if (warnings.empty()) return;
+  findings.add("emulator-note", level, fmt::format("{}", fmt::join(warnings, "; ")),
+               fetch_emulator(machine, fmt::format("{}", fmt::join(concerned, " "))));
 }
 
-void examine(const Machine& machine, const Paths& paths, const StoreDirectory& store,
-             const std::string& digest, Findings& findings) {
-  const std::string name = digest.substr(0, short_digest);
-  const std::string sudo = is_own(machine, paths) ? "" : "sudo ";
-  const auto entry = open_entry(store, digest);
-  if (!entry) {
-    findings.add("store-broken", Level::warning, entry.error().message(),
-                 fmt::format("{}rm -r {}/{}", sudo, paths.store(), digest));
-    return;
-  }
-  if (const auto sound = hash_entry(*entry); !sound) {
-    findings.add("store-corrupt", Level::error,
-                 fmt::format("QEMU {} for {}: {}", entry->manifest.version,
-                             entry->manifest.architecture, sound.error().message()),
-                 fmt::format("{0}emuctl emulator remove {1}{2}\n{0}emuctl emulator install {1}{3}",
-                             sudo, is_own(machine, paths) ? "--rootless " : "", name,
-                             entry->manifest.architecture));
-  }
+std::string mend_of(const Error& error) {
+  // The object names the file, and then the key.
+  const std::string file = error.object.substr(0, error.object.find(".json")) + ".json";
+  if (error.code == Errc::permission_denied)
+    return fmt::format("sudo chown root:root {0}\nsudo chmod 0644 {0}", file);
+  return fmt::format("sudo mv {0} {0}.off", file);
 }
 
 }  // namespace
 
-void check_stores(const Machine& machine, Findings& findings) {
-  for (const Paths& paths : machine.stores) {
-    const auto store = open_store(store_of(machine, paths));
-    if (!store && store.error().code == Errc::not_found) continue;
-    if (!store) {
-      findings.add(
-          "store-untrusted", Level::error, store.error().message(),
-          fmt::format("{0}chown -R {1}: {2}\n{0}chmod -R go-w {2}",
-                      is_own(machine, paths) ? "" : "sudo ",
-                      is_own(machine, paths) ? machine.caller.name : "root", paths.store()));
-      continue;
-    }
-    const auto names = list_directory(store->fd.get(), ".");
-    if (!names) continue;
-    for (const auto& name : *names) {
-      if (Digest::parse(name)) examine(machine, paths, *store, name, findings);
-    }
-  }
-}
-
 void check_emulators(const Machine& machine, Findings& findings) {
+  if (machine.catalog_failure) {
+    findings.add("catalog-broken", machine.daemon.status ? Level::warning : Level::error,
+                 machine.catalog_failure->message(), mend_of(*machine.catalog_failure));
+  }
   const MachineEmulators own = machine_emulators_of(machine);
+  const bool may_fetch = machine.may_fetch();
   if (!own.dynamic.empty()) {
-    findings.add("emulator-dynamic", Level::warning,
+    findings.add("emulator-dynamic", may_fetch ? Level::note : Level::warning,
                  fmt::format("dynamically linked: {}", fmt::join(own.dynamic, ", ")),
-                 "sudo apt-get install --no-install-recommends qemu-user-static");
+                 install_static_qemu(machine));
   }
-  if (own.has_static) return;
-  if (machine.daemon.status && !machine.daemon.status->emulators.empty()) return;
-  for (const Paths& paths : machine.stores) {
-    const auto store = open_store(store_of(machine, paths));
-    if (!store) continue;
-    const auto entries = open_entries(*store);
-    if (entries && !entries->empty()) return;
+  const auto installed = installed_on(machine);
+  add_notes(machine, installed, findings);
+  if (!own.has_static && installed.empty()) {
+    findings.add("emulator-none", may_fetch ? Level::note : Level::error,
+                 "no emulator is installed",
+                 may_fetch ? fetch_emulator(machine, some_foreign_architecture())
+                           : install_static_qemu(machine));
   }
-  findings.add("emulator-none", Level::error, "no emulator is installed",
-               "sudo apt-get install --no-install-recommends qemu-user-static");
 }
 
 }  // namespace emud::ctl

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ctl/doctor/checks.h"
+#include "ctl/doctor/mends.h"
 
 namespace emud::ctl {
 namespace {
@@ -37,52 +38,65 @@ bool is_zero(const Machine& machine, const std::string& sysctl) {
 }  // namespace
 
 void check_kernel(const Machine& machine, Findings& findings) {
-  if (version_of(machine.release) < private_since) {
-    const bool has_leases = machine.has_private_leases() || machine.has_host_leases();
-    const Level level = has_leases ? Level::warning : Level::error;
-    std::string mend = "on Debian 12: sudo apt-get install -t bookworm-backports linux-image-amd64";
-    if (level == Level::error) {
-      mend += fmt::format("\nor use the host scope: sudo usermod --append --groups emud {}",
-                          machine.caller.name);
-    }
-    findings.add("kernel-old", level, fmt::format("this is Linux {}", machine.release), mend);
+  if (version_of(machine.release) < private_since && !machine.has_private_leases()) {
+    const bool has_leases = machine.has_host_leases();
+    findings.add("kernel-old", has_leases ? Level::warning : Level::error,
+                 fmt::format("this is Linux {}", machine.release),
+                 fmt::format("# a newer kernel; on Debian 12, with its backports:\n"
+                             "sudo apt-get install -t bookworm-backports linux-image-amd64{}{}",
+                             has_leases ? "" : "\n# or the host scope:\n",
+                             has_leases ? "" : join_group(machine)));
   }
   if (!has_binfmt_misc(machine)) {
     findings.add(
         "binfmt-missing", Level::error,
         fmt::format("Linux {} has binfmt_misc neither built in nor as a module", machine.release),
-        "sudo modprobe binfmt_misc\nif there is no such module: install the "
-        "distribution's full kernel (CONFIG_BINFMT_MISC)");
+        "# where there is no such module, the distribution's full kernel comes first\n"
+        "sudo modprobe binfmt_misc");
   }
 }
 
 void check_user_namespaces(const Machine& machine, Findings& findings) {
   if (!machine.rootless_failure) return;
   const Level level = level_of_private_obstacle(machine);
+  const bool is_root = machine.caller.is_root();
+  const auto add = [&](std::string_view id, std::string what, std::string mend) {
+    findings.add(id, level, std::move(what), std::move(mend));
+  };
+  for (const std::string_view kind : {"user", "mnt", "pid"}) {
+    const std::string limit = fmt::format("user/max_{}_namespaces", kind);
+    if (!machine.exists("/proc/self/ns/user") || !is_zero(machine, limit)) continue;
+    return add("userns-disabled", fmt::format("user.max_{}_namespaces is 0", kind),
+               set_sysctl(fmt::format("user.max_{}_namespaces", kind), "15000"));
+  }
   if (!machine.exists("/proc/self/ns/user")) {
-    findings.add("userns-missing", level, "there is no /proc/self/ns/user",
-                 "install the distribution's full kernel (CONFIG_USER_NS)");
-  } else if (is_zero(machine, "user/max_user_namespaces")) {
-    findings.add("userns-disabled", level, "user.max_user_namespaces is 0",
-                 "sudo sysctl -w user.max_user_namespaces=15000");
-  } else if (is_zero(machine, "kernel/unprivileged_userns_clone") && !machine.caller.is_root()) {
-    findings.add("userns-restricted", level, "kernel.unprivileged_userns_clone is 0",
-                 "sudo sysctl -w kernel.unprivileged_userns_clone=1");
+    add("userns-missing", "there is no /proc/self/ns/user",
+        "# the distribution's full kernel (CONFIG_USER_NS) has them");
+  } else if (is_zero(machine, "kernel/unprivileged_userns_clone") && !is_root) {
+    add("userns-restricted", "kernel.unprivileged_userns_clone is 0",
+        set_sysctl("kernel.unprivileged_userns_clone", "1"));
+  } else if (machine.has_seccomp_filter()) {
+    add("userns-seccomp",
+        fmt::format("{}, and /proc/self/status shows a seccomp filter",
+                    machine.rootless_failure->reason),
+        "# run emuctl outside of what set the filter, or start the container with\n"
+        "docker run --security-opt seccomp=unconfined IMAGE\n"
+        "# or the service with SystemCallFilter=@mount and without RestrictNamespaces=");
   } else if (machine.read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").value_or("0") !=
                  "0" &&
-             !machine.caller.is_root()) {
-    findings.add("userns-apparmor", level, "kernel.apparmor_restrict_unprivileged_userns is set",
-                 machine.exists("/etc/apparmor.d/emuctl")
-                     ? "sudo apparmor_parser --replace /etc/apparmor.d/emuctl"
-                     : "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
+             !is_root) {
+    add("userns-apparmor", "kernel.apparmor_restrict_unprivileged_userns is set",
+        machine.exists("/etc/apparmor.d/emuctl")
+            ? "sudo apparmor_parser --replace /etc/apparmor.d/emuctl"
+            : set_sysctl("kernel.apparmor_restrict_unprivileged_userns", "0"));
   } else if (version_of(machine.release) >= private_since) {
     const auto modules = machine.read("/sys/kernel/security/lsm");
-    findings.add("userns-refused", level,
-                 fmt::format("{} (security modules: {})", machine.rootless_failure->reason,
-                             modules.value_or("not known")),
-                 "in a container: allow user namespaces there (podman and docker: --security-opt "
-                 "seccomp=unconfined), or run emuctl outside of it\nelse look for the refusal: "
-                 "sudo dmesg | tail");
+    add("userns-refused",
+        fmt::format("{} (security modules: {})", machine.rootless_failure->reason,
+                    modules.value_or("not known")),
+        "# in a container, run emuctl outside of it, or allow user namespaces there\n"
+        "# else the kernel's log may name who refuses\n"
+        "sudo dmesg | tail");
   }
 }
 

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "ctl/doctor/checks.h"
+#include "ctl/doctor/mends.h"
 
 namespace emud::ctl {
 namespace {
@@ -73,22 +74,20 @@ void check_mounts(const Machine& machine, Findings& findings) {
 
 void check_surroundings(const Machine& machine, Findings& findings) {
   if (machine.release.find("icrosoft") != std::string::npos) {
-    findings.add("wsl", Level::note, fmt::format("the kernel is {}", machine.release),
-                 "nothing has to be done");
+    findings.remark(fmt::format(
+        "the Windows Subsystem for Linux ({}): its own handler is left alone, and a lease hides it "
+        "from what runs in it",
+        machine.release));
   }
   for (const char* mark : {"/.dockerenv", "/run/.containerenv", "/run/systemd/container"}) {
-    if (!machine.exists(mark)) continue;
-    findings.add("container", Level::note, fmt::format("there is {}", mark),
-                 "emuctl run --rootless -a ARCH -- COMMAND");
-    break;
+    if (machine.exists(mark)) findings.remark(fmt::format("a container: there is {}", mark));
   }
-  std::istringstream lines{machine.read("/proc/self/status").value_or("")};
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with("Seccomp:") || line.ends_with("\t0")) continue;
-    if (!machine.daemon.status) continue;
+  // Without --rootless it stops a command where emud answers; userns-seccomp says more.
+  if (machine.has_seccomp_filter() && machine.daemon.status && !machine.rootless_failure) {
     findings.add("seccomp-filter", Level::warning, "/proc/self/status shows a seccomp filter",
-                 "emuctl run --rootless -a ARCH -- COMMAND\nor run emuctl outside of what set the "
-                 "filter");
+                 fmt::format("emuctl run --rootless -a {} -- COMMAND\n"
+                             "# or run emuctl outside of what set the filter",
+                             some_foreign_architecture()));
   }
 }
 

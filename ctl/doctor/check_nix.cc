@@ -49,7 +49,14 @@ bool has(const Settings& settings, const std::string& key, std::string_view word
   return found != settings.end() && std::ranges::find(found->second, word) != found->second.end();
 }
 
-std::string set_command(std::string_view key, std::string_view value) {
+// What is said last counts. On NixOS the file is made from the configuration.
+std::string set_command(const Machine& machine, std::string_view key, std::string_view value) {
+  if (machine.exists("/etc/NIXOS")) {
+    return fmt::format(
+        "# in /etc/nixos/configuration.nix: nix.settings.{} = lib.mkForce \"{}\";\n"
+        "sudo nixos-rebuild switch",
+        key, value);
+  }
   return fmt::format("echo '{} = {}' | sudo tee -a {}\nsudo systemctl restart nix-daemon.service",
                      key, value, system_nix_conf);
 }
@@ -63,24 +70,33 @@ std::vector<std::string> with_credentials(const Machine& machine) {
   return names;
 }
 
-// Host leases depend on the machine's own nix-daemon: the systems of the emulators it lacks.
+// The systems that a host lease may be for: of emud's emulators and of its handlers.
+std::vector<std::string> foreign_systems(const wire::GetStatusReply& status) {
+  std::vector<std::string> systems;
+  const auto add = [&](const std::string& name) {
+    const auto architecture = find_architecture(name);
+    if (!architecture || (*architecture)->nix_system.empty()) return;
+    std::string system{(*architecture)->nix_system};
+    if (std::ranges::find(systems, system) == systems.end()) systems.push_back(std::move(system));
+  };
+  for (const auto& emulator : status.emulators) add(emulator.architecture);
+  for (const auto& handler : status.handlers) add(handler.architecture);
+  return systems;
+}
+
+// A private lease has a nix.conf of its own. A host lease depends on the machine's nix-daemon.
 void check_platforms(const Machine& machine, const Settings& settings, Findings& findings) {
   if (machine.has_private_leases() || !machine.daemon.status) return;
   if (!machine.exists("/nix/var/nix/daemon-socket/socket")) return;
-  std::vector<std::string> missing;
-  for (const auto& emulator : machine.daemon.status->emulators) {
-    const auto architecture = find_architecture(emulator.architecture);
-    if (!architecture || (*architecture)->nix_system.empty()) continue;
-    const std::string system{(*architecture)->nix_system};
-    if (!has(settings, "extra-platforms", system) && !has(settings, "platforms", system) &&
-        std::ranges::find(missing, system) == missing.end()) {
-      missing.push_back(system);
-    }
-  }
+  std::vector<std::string> missing = foreign_systems(*machine.daemon.status);
+  std::erase_if(missing, [&](const std::string& system) {
+    return has(settings, "extra-platforms", system) || has(settings, "platforms", system);
+  });
   if (missing.empty()) return;
   const std::string systems = fmt::format("{}", fmt::join(missing, " "));
+  // Appends, and keeps Nix's default: i686-linux on x86_64.
   findings.add("nix-platforms", Level::warning, fmt::format("nix.conf lacks {}", systems),
-               set_command("extra-extra-platforms", systems));
+               set_command(machine, "extra-extra-platforms", systems));
 }
 
 }  // namespace
@@ -90,23 +106,24 @@ void check_nix(const Machine& machine, Findings& findings) {
   read_settings(machine, std::string{system_nix_conf}, settings);
   if (is(settings, "sandbox", "false")) {
     findings.add("nix-sandbox-off", Level::warning, "nix.conf has sandbox = false",
-                 set_command("sandbox", "true"));
+                 set_command(machine, "sandbox", "true"));
   }
   if (has(settings, "trusted-users", "*")) {
     findings.add("nix-trusts-everyone", Level::warning, "nix.conf has * in trusted-users",
-                 set_command("trusted-users", "root"));
+                 set_command(machine, "trusted-users", "root"));
   }
   if (is(settings, "filter-syscalls", "false")) {
     const auto handlers = with_credentials(machine);
     if (handlers.empty()) {
       findings.add("nix-syscalls-unfiltered", Level::warning,
-                   "nix.conf has filter-syscalls = false", set_command("filter-syscalls", "true"));
+                   "nix.conf has filter-syscalls = false",
+                   set_command(machine, "filter-syscalls", "true"));
     } else {
       findings.add("nix-root-hole", Level::error,
                    fmt::format("nix.conf has filter-syscalls = false, and {} the C flag: {}",
                                handlers.size() == 1 ? "a handler has" : "handlers have",
                                fmt::join(handlers, ", ")),
-                   set_command("filter-syscalls", "true"));
+                   set_command(machine, "filter-syscalls", "true"));
     }
   }
   check_platforms(machine, settings, findings);

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "ctl/doctor/checks.h"
+#include "ctl/doctor/mends.h"
 
 namespace emud::ctl {
 namespace {
@@ -37,12 +38,8 @@ bool has_cgroup2(const Machine& machine) {
 
 // subuid(5): a line begins with the user's name or number.
 bool has_subordinate_ids(const Machine& machine, const std::string& file) {
-  std::istringstream lines{machine.read(file).value_or("")};
-  for (std::string line; std::getline(lines, line);) {
-    const std::string owner = line.substr(0, line.find(':'));
-    if (owner == machine.caller.name || owner == std::to_string(machine.caller.uid)) return true;
-  }
-  return false;
+  return machine.record(file, machine.caller.name) ||
+         machine.record(file, std::to_string(machine.caller.uid));
 }
 
 }  // namespace
@@ -60,7 +57,7 @@ void check_resources(const Machine& machine, Findings& findings) {
   if (machine.free_in_store && *machine.free_in_store < enough_in_store) {
     findings.add("disk-store-low", Level::warning,
                  fmt::format("{} MiB are free for the store", *machine.free_in_store / mib),
-                 "see what takes the space: df -h /var/lib; sudo apt-get clean");
+                 "# see what takes the space\ndf -h /var/lib\nemuctl emulator prune");
   }
   if (machine.free_in_temporary && *machine.free_in_temporary < enough_in_temporary) {
     findings.add(
@@ -70,7 +67,8 @@ void check_resources(const Machine& machine, Findings& findings) {
   }
   if (machine.exists("/proc/self/mountinfo") && !has_cgroup2(machine)) {
     findings.add("cgroup-v1", Level::note, "cgroup v2 is not mounted",
-                 "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line");
+                 "sudo sed -i 's/^GRUB_CMDLINE_LINUX=\"/&systemd.unified_cgroup_hierarchy=1 /' "
+                 "/etc/default/grub\nsudo update-grub && sudo reboot");
   }
 }
 
@@ -80,8 +78,9 @@ void check_containers(const Machine& machine, Findings& findings) {
         return entry.enabled && architecture_of(entry) != nullptr;
       })) {
     findings.add("docker", Level::note, "Docker is here, and no handler is on the host",
-                 "emuctl register ARCH\nor for one build: emuctl run --scope host -a ARCH -- "
-                 "docker build .");
+                 fmt::format("{0}emuctl register {1}\n# or for one build\n"
+                             "{0}emuctl run --scope host -a {1} -- docker build .",
+                             sudo_for_group(machine), some_foreign_architecture()));
   }
   if (machine.caller.is_root()) return;
   if (!machine.has_program("podman") && !machine.has_program("buildah")) return;

@@ -11,8 +11,9 @@ constexpr auto doctor_checks_table = std::to_array<DoctorCheck>({
     {"mounts", "the mount of binfmt_misc and its switch", check_mounts},
     {"surroundings", "WSL, containers, seccomp filters", check_surroundings},
     {"socket", "emud's socket, and who answers there", check_socket},
-    {"group", "the group emud and this session", check_group},
-    {"emulators", "whether there is a static emulator", check_emulators},
+    {"group", "the group that may use the host scope", check_group},
+    {"emulators", "whether there is an emulator, and what is known to be wrong with it",
+     check_emulators},
     {"stores", "whether the emulators in the stores are what was installed", check_stores},
     {"handlers", "handlers of others, and their flags", check_handlers},
     {"nix", "nix.conf", check_nix},
@@ -32,7 +33,8 @@ Level level_of_private_obstacle(const Machine& machine) {
 }
 
 Level level_of_host_obstacle(const Machine& machine) {
-  return machine.has_private_leases() ? Level::warning : Level::error;
+  if (!machine.has_private_leases()) return Level::error;
+  return machine.daemon.status ? Level::warning : Level::note;
 }
 
 }  // namespace emud::ctl

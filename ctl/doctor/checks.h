@@ -34,7 +34,8 @@ void check_resources(const Machine& machine, Findings& findings);
 // note where emud gives private leases all the same, warning where there are host leases, else
 // error: for what stands in the way of private leases.
 [[nodiscard]] Level level_of_private_obstacle(const Machine& machine);
-// warning where there are private leases, else error: for what stands in the way of host leases.
+// error where there are no private leases; else warning where emud is here, and note where it is
+// not: for what stands in the way of host leases.
 [[nodiscard]] Level level_of_host_obstacle(const Machine& machine);
 
 }  // namespace emud::ctl

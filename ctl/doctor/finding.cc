@@ -27,24 +27,21 @@ constexpr auto kinds = std::to_array<FindingKind>({
     {"userns-refused", "note; warning or error where leases depend on it",
      "The kernel or what confines this process refuses a user namespace with a binfmt_misc of its "
      "own"},
+    {"userns-seccomp", "note; warning or error where leases depend on it",
+     "A seccomp filter, such as a container's or a service's, refuses user namespaces to this "
+     "process, and emud could not put that filter on your command"},
     {"binfmt-not-mounted", "note",
      "binfmt_misc is not mounted. emud mounts it when it needs it; other programs may not"},
-    {"binfmt-autofs-dead", "warning; error where leases depend on it",
+    {"binfmt-autofs-dead", "warning or note; error where leases depend on it",
      "systemd's automount of binfmt_misc does not mount it: handlers of the host cannot be "
      "reached"},
-    {"binfmt-read-only", "warning; error where leases depend on it",
+    {"binfmt-read-only", "warning or note; error where leases depend on it",
      "No handler can be registered on this host. Private leases have a binfmt_misc of their own"},
-    {"binfmt-switched-off", "warning; error where leases depend on it",
+    {"binfmt-switched-off", "warning or note; error where leases depend on it",
      "All handlers of the host are switched off. Private leases have a binfmt_misc of their own"},
-    {"wsl", "note",
-     "This is the Windows Subsystem for Linux. Its own handler runs Windows programs and is left "
-     "alone; a lease hides it from what runs in it"},
-    {"container", "note",
-     "This is a container. emud serves callers of its own machine; inside, --rootless works where "
-     "the container allows user namespaces"},
     {"seccomp-filter", "warning",
      "A seccomp filter confines this process. emud could not put it on your command, so it refuses "
-     "to run it"},
+     "to run it; --rootless does"},
     {"socket-missing", "note; error where leases depend on it",
      "emud is not here. `emuctl run` goes rootless: private leases only, and a Nix store of your "
      "own"},
@@ -58,37 +55,36 @@ constexpr auto kinds = std::to_array<FindingKind>({
     {"version-differs", "warning",
      "emud and emuctl are of different versions: one of them was upgraded and the other not "
      "started again"},
-    {"group-missing", "note",
-     "There is no group emud: only root may use the host scope and the store"},
-    {"group-stale", "warning",
-     "You are a member of the group emud, but this session began before you were: emud does not "
-     "take you for one yet"},
-    {"group-not-member", "error",
-     "There are no private leases here, and the host scope is for root and the group emud"},
-    {"emulator-none", "error",
-     "There is no emulator: neither in a store, nor a static QEMU of this machine's own"},
-    {"emulator-dynamic", "warning",
+    {"group-missing", "note; error where leases depend on it",
+     "There is no group whose members may use the host scope and the store: only root may"},
+    {"group-not-member", "error; warning where --rootless works",
+     "emud has no private lease for you, and the host scope is for root and that group. emud looks "
+     "the members up for each request: nobody has to log in again"},
+    {"catalog-broken", "error; warning where emud is here",
+     "The list of emulators that may be fetched cannot be read, so nothing is fetched"},
+    {"emulator-none", "note; error where none may be fetched",
+     "There is no emulator: neither in a store, nor a static QEMU of this machine's own. Where "
+     "that "
+     "is allowed, a build fetches the one it needs"},
+    {"emulator-dynamic", "warning; note where one may be fetched",
      "A QEMU of this machine is dynamically linked. It would not find its libraries in a sandbox "
      "or a chroot, so emud does not use it"},
-    {"emulator-note", "note", "An emulator that is installed has a known problem"},
+    {"emulator-note", "note; warning where programs fail",
+     "The emulator that builds get has a known problem"},
     {"store-untrusted", "error",
      "Somebody other than root and you could change the store, so nothing in it is used"},
     {"store-broken", "warning", "An emulator in the store cannot be read, and is not used"},
     {"store-corrupt", "error",
      "An emulator in the store is not what was installed: its bytes changed, by a failing disk or "
      "by somebody"},
-    {"handler-foreign", "note",
-     "Somebody else has handlers for other architectures. Private leases hide them; a host handler "
-     "of emud's comes before them while it is there"},
+    {"handler-lost", "warning or note; error where leases depend on it",
+     "Somebody removed a host handler of emud's that is needed, and it cannot be put back"},
     {"handler-no-fix-binary", "warning",
      "A handler without the F flag opens its interpreter anew for each program: it does not work "
      "in a chroot, a container or a Nix sandbox"},
     {"handler-credentials", "warning",
      "A handler with the C flag runs its interpreter with the rights of the program: a setuid "
      "program of that architecture makes the emulator root"},
-    {"registrar", "note",
-     "Another manager of handlers is active. When systemd-binfmt starts or stops it removes "
-     "everybody's; emud brings back what its leases hold"},
     {"nix-sandbox-off", "warning",
      "Nix builds without a sandbox: builds can depend on what happens to be on the machine"},
     {"nix-trusts-everyone", "warning",
@@ -139,6 +135,10 @@ void Findings::add(std::string_view id, Level level, std::string what, std::stri
   const auto* const kind = std::ranges::find(kinds, id, &FindingKind::id);
   if (kind == kinds.end()) throw std::logic_error{"a finding that is not in the table"};
   findings_.push_back({kind, level, std::move(what), std::move(mend)});
+}
+
+void Findings::remark(std::string what) {
+  remarks_.push_back(std::move(what));
 }
 
 }  // namespace emud::ctl

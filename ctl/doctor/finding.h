@@ -1,4 +1,5 @@
-// What doctor can find: one table, which the manual repeats, and what a check makes of it.
+// What doctor can find: one table, which `emuctl doctor --list` shows, and what a check makes of
+// it.
 #pragma once
 
 #include <span>
@@ -27,7 +28,8 @@ struct Finding {
   const FindingKind* kind = nullptr;
   Level level = Level::note;
   std::string what;  // what was found, on what: a sentence without the full stop
-  std::string mend;  // the commands that mend it, one a line
+  std::string
+      mend;  // what to type: commands, one a line; a line of words is a comment of the shell
 };
 
 class Findings {
@@ -35,11 +37,16 @@ class Findings {
   // The id must be in the table.
   void add(std::string_view id, Level level, std::string what, std::string mend);
 
+  // What a check has seen that is as it should be: shown only to who asks for more.
+  void remark(std::string what);
+
   [[nodiscard]] const std::vector<Finding>& all() const { return findings_; }
+  [[nodiscard]] const std::vector<std::string>& remarks() const { return remarks_; }
   [[nodiscard]] std::size_t size() const { return findings_.size(); }
 
  private:
   std::vector<Finding> findings_;
+  std::vector<std::string> remarks_;
 };
 
 }  // namespace emud::ctl

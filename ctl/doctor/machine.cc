@@ -5,16 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <sstream>
 
 #include "base/file.h"
 
 namespace emud::ctl {
-
-bool Caller::is_in(gid_t group) const {
-  return gid == group || std::ranges::find(groups, group) != groups.end();
-}
 
 std::optional<std::string> Machine::read(const std::string& file) const {
   auto text = read_file(root + file);
@@ -41,28 +36,64 @@ bool Machine::has_program(const std::string& name) const {
   return false;
 }
 
+std::optional<std::vector<std::string>> Machine::record(const std::string& file,
+                                                        const std::string& name) const {
+  std::istringstream lines{read(file).value_or("")};
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(name + ':')) continue;
+    std::vector<std::string> fields;
+    std::istringstream rest{line};
+    for (std::string field; std::getline(rest, field, ':');) fields.push_back(std::move(field));
+    return fields;
+  }
+  return std::nullopt;
+}
+
+std::string Machine::group_name() const {
+  return daemon.status ? daemon.status->policy.group : "emud";
+}
+
+bool Machine::is_administrator() const {
+  if (caller.is_root()) return true;
+  const auto group = record("/etc/group", group_name());  // name:password:number:members
+  if (!group || group->size() < 3) return false;
+  const std::string& number = (*group)[2];
+  std::istringstream members{group->size() > 3 ? (*group)[3] : ""};
+  for (std::string member; std::getline(members, member, ',');) {
+    if (member == caller.name) return true;
+  }
+  if (const auto user = record("/etc/passwd", caller.name); user && user->size() > 3)
+    return (*user)[3] == number;
+  return std::ranges::any_of(caller.groups,
+                             [&](gid_t one) { return std::to_string(one) == number; });
+}
+
+bool Machine::has_seccomp_filter() const {
+  std::istringstream lines{read("/proc/self/status").value_or("")};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("Seccomp:")) return !line.ends_with("\t0");
+  }
+  return false;
+}
+
+bool Machine::has_private_leases_of_emud() const {
+  return daemon.status && daemon.status->private_scope && !has_seccomp_filter() &&
+         (daemon.status->policy.private_for_everyone || is_administrator());
+}
+
 bool Machine::has_private_leases() const {
-  if (daemon.status && daemon.status->private_scope) return true;
-  return !rootless_failure;
+  return has_private_leases_of_emud() || !rootless_failure;
 }
 
 bool Machine::has_host_leases() const {
-  if (!daemon.status || !daemon.status->host_scope) return false;
-  const auto number = group();
-  return caller.is_root() || (number && caller.is_in(*number));
+  return daemon.status && daemon.status->host_scope && !has_seccomp_filter() && is_administrator();
 }
 
-std::optional<gid_t> Machine::group() const {
-  std::istringstream lines{read("/etc/group").value_or("")};
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with("emud:")) continue;
-    const auto colon = line.find(':', 5);
-    gid_t number = 0;
-    if (colon == std::string::npos) continue;
-    const char* const begin = line.data() + colon + 1;
-    if (std::from_chars(begin, line.data() + line.size(), number).ec == std::errc{}) return number;
-  }
-  return std::nullopt;
+bool Machine::may_fetch() const {
+  return (!daemon.status || daemon.status->policy.fetch) &&
+         std::ranges::any_of(catalog.packages(), [](const CatalogPackage& package) {
+           return package.host == host_architecture().name;
+         });
 }
 
 std::vector<Entry> Machine::handlers() const {

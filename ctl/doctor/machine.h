@@ -12,18 +12,17 @@
 #include "base/paths.h"
 #include "binfmt/rule.h"
 #include "ctl/context.h"
+#include "emulator/catalog.h"
 #include "wire/messages.h"
 
 namespace emud::ctl {
 
 struct Caller {
   uid_t uid = 0;
-  gid_t gid = 0;
-  std::vector<gid_t> groups;  // of this process, supplementary
+  std::vector<gid_t> groups;  // of this process, all of them
   std::string name;           // from passwd; the number where there is none
 
   [[nodiscard]] bool is_root() const { return uid == 0; }
-  [[nodiscard]] bool is_in(gid_t group) const;
 };
 
 // How emud answers at its socket.
@@ -41,6 +40,8 @@ struct Machine {
   std::string own_version;                // emuctl's
   std::optional<Error> rootless_failure;  // why a private scope without emud failed; none: it works
   std::vector<Paths> stores;              // the system's, the caller's own where he has a home
+  Catalog catalog;                        // of the emulators that may be fetched
+  std::optional<Error> catalog_failure;   // why that could not be read
   std::string temporary = "/tmp";         // $TMPDIR
   std::string path;                       // $PATH
   std::optional<std::uint64_t> free_in_store, free_in_temporary;  // bytes
@@ -52,12 +53,30 @@ struct Machine {
   // Whether a program of that name is in PATH.
   [[nodiscard]] bool has_program(const std::string& name) const;
 
-  // Whether this caller can have a private lease, from emud where it answers, else rootless.
+  // The fields of the line that begins with this name, in a file such as passwd(5), group(5) or
+  // subuid(5).
+  [[nodiscard]] std::optional<std::vector<std::string>> record(const std::string& file,
+                                                               const std::string& name) const;
+
+  // The group whose members may use the host scope: emud's word, else the one it has by default.
+  [[nodiscard]] std::string group_name() const;
+  // Whether the caller may use the host scope: root, or a member as emud finds out, which looks
+  // into the databases and not at the groups of a process. Of users that passwd(5) does not know,
+  // only their process can tell.
+  [[nodiscard]] bool is_administrator() const;
+
+  // Whether a seccomp filter confines the caller: then emud runs nothing for him.
+  [[nodiscard]] bool has_seccomp_filter() const;
+
+  // Whether emud gives this caller private leases.
+  [[nodiscard]] bool has_private_leases_of_emud() const;
+  // The same, or rootless.
   [[nodiscard]] bool has_private_leases() const;
-  // Whether this caller can have a host lease: emud answers, and he is root or in the group.
+  // Whether this caller can have a host lease.
   [[nodiscard]] bool has_host_leases() const;
-  // The group emud's number, if there is one.
-  [[nodiscard]] std::optional<gid_t> group() const;
+
+  // Whether a build fetches an emulator that is not installed.
+  [[nodiscard]] bool may_fetch() const;
 
   // The entries of the host's binfmt_misc, by name.
   [[nodiscard]] std::vector<Entry> handlers() const;

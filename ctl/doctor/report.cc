@@ -70,8 +70,9 @@ std::string diagnosis_json(const std::vector<Diagnosis>& diagnoses) {
     for (const Finding& finding : findings.all()) {
       list += fmt::format("{}{}", list.empty() ? "" : ",", finding_json(finding));
     }
-    checks += fmt::format(R"({}{{"check":"{}","about":{},"findings":[{}]}})",
-                          checks.empty() ? "" : ",", check->id, json_string(check->about), list);
+    checks += fmt::format(R"({}{{"check":"{}","about":{},"findings":[{}],"remarks":{}}})",
+                          checks.empty() ? "" : ",", check->id, json_string(check->about), list,
+                          json_list(findings.remarks()));
   }
   return fmt::format("{{\"version\":1,\"ready\":{},\"checks\":[{}]}}\n", !has_errors(diagnoses),
                      checks);
@@ -84,6 +85,9 @@ std::string diagnosis_text(const std::vector<Diagnosis>& diagnoses, bool verbose
     is_well = is_well && findings.size() == 0;
     if (verbose && findings.size() == 0) {
       text += fmt::format("{}: {}\n", coloured("ok", Colour::green, colour), check->about);
+    }
+    if (verbose) {
+      for (const auto& remark : findings.remarks()) text += fmt::format("  {}\n", remark);
     }
     for (const Finding& finding : findings.all()) text += finding_text(finding, colour);
   }

@@ -21,11 +21,11 @@ struct Diagnosis {
 [[nodiscard]] bool has_errors(const std::vector<Diagnosis>& diagnoses);
 
 // {"version":1,"ready":...,"checks":[{check, about, findings: [{id, level, what, meaning,
-// mend}]}]} and a line break.
+// mend}], remarks: [...]}]} and a line break.
 [[nodiscard]] std::string diagnosis_json(const std::vector<Diagnosis>& diagnoses);
 
 // Each finding with what it means and what mends it; where there is none, one line. verbose: the
-// checks without findings too.
+// checks without findings and all remarks too.
 [[nodiscard]] std::string diagnosis_text(const std::vector<Diagnosis>& diagnoses, bool verbose,
                                          bool colour);
 

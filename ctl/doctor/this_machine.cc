@@ -39,10 +39,11 @@ std::string name_of(uid_t uid) {
 }
 
 Caller this_caller() {
-  Caller caller{.uid = ::getuid(), .gid = ::getgid(), .groups = {}, .name = {}};
+  Caller caller{.uid = ::getuid(), .groups = {}, .name = {}};
   caller.groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
   if (::getgroups(static_cast<int>(caller.groups.size()), caller.groups.data()) < 0)
     caller.groups.clear();
+  caller.groups.push_back(::getgid());
   caller.name = name_of(caller.uid);
   return caller;
 }
@@ -84,8 +85,10 @@ std::optional<Error> try_private_scope() {
   if (status && status->signal == 0 && status->code == 0) return std::nullopt;
   char text[512];
   const ssize_t count = status ? ::read(ends->first.get(), text, sizeof text) : 0;
-  const std::string reason =
-      count > 0 ? std::string{text, static_cast<std::size_t>(count)} : "the attempt did not end";
+  const std::string reason = count > 0 ? std::string{text, static_cast<std::size_t>(count)}
+                             : status && status->signal != 0
+                                 ? fmt::format("signal {} ended the attempt", status->signal)
+                                 : "the attempt did not end";
   return fail(Errc::not_supported, "try", "a private scope", reason).error();
 }
 
@@ -114,6 +117,12 @@ Machine this_machine(const Endpoint& endpoint, std::string own_version) {
   machine.rootless_failure = try_private_scope();
   machine.stores.push_back(Paths::system());
   if (auto user = Paths::user()) machine.stores.push_back(*std::move(user));
+  auto catalog = Catalog::load(machine.stores.front());
+  if (catalog) {
+    machine.catalog = *std::move(catalog);
+  } else {
+    machine.catalog_failure = std::move(catalog).error();
+  }
   const char* temporary = std::getenv("TMPDIR");
   if (temporary != nullptr && *temporary == '/') machine.temporary = temporary;
   const char* path = std::getenv("PATH");

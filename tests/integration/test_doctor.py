@@ -1,5 +1,7 @@
 """`emuctl doctor` on real faults: it finds each, says how it is mended, and changes nothing."""
 
+import contextlib
+import platform
 import socket
 
 from essentials import *
@@ -7,15 +9,46 @@ from essentials import *
 NIX_CONF = pathlib.Path("/etc/nix/nix.conf")
 MS_RDONLY, MS_REMOUNT, MS_BIND, MNT_DETACH = 1, 32, 4096, 2
 # What depends on the machine that the tests run on, not on what they do to it.
-OF_THE_MACHINE = {"memory-low", "disk-store-low", "disk-temporary-low", "cgroup-v1", "container", "wsl", "registrar", "docker",
-                  "subuid-missing", "newuidmap-missing", "emulator-dynamic", "seccomp-filter", "store-corrupt", "store-broken",
-                  "store-untrusted"}
+OF_THE_MACHINE = {"memory-low", "disk-store-low", "disk-temporary-low", "cgroup-v1", "docker", "subuid-missing",
+                  "newuidmap-missing", "emulator-dynamic", "seccomp-filter", "store-corrupt", "store-broken", "store-untrusted"}
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+SYS_unshare = {"x86_64": 272, "aarch64": 97}
 
 
 def magic():
     """aarch64's, as it is registered."""
     header = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00"
     return "".join(f"\\x{byte:02x}" for byte in header)
+
+
+def forbid_unshare():
+    """As a container does: seccomp(2) with a program that answers unshare(2) with EPERM, and allows all else."""
+    no_new_privileges()
+    code = b"".join(struct.pack("<HBBI", *one) for one in (
+        (0x20, 0, 0, 0),  # the number of the call
+        (0x15, 0, 1, SYS_unshare[platform.machine()]),
+        (0x06, 0, 0, 0x00050000 | errno.EPERM),
+        (0x06, 0, 0, 0x7fff0000),
+    ))
+    buffer = ctypes.create_string_buffer(code)
+    program = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
+    if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.create_string_buffer(program), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+@contextlib.contextmanager
+def in_place_of(path, text):
+    """Another content of a file that cannot be written."""
+    with tempfile.NamedTemporaryFile("w", prefix="instead-", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.chmod(file.name, 0o644)
+        if libc.mount(file.name.encode(), str(path).encode(), None, MS_BIND, None) != 0:
+            raise OSError(ctypes.get_errno(), f"mount over {path}")
+        try:
+            yield
+        finally:
+            libc.umount2(str(path).encode(), MNT_DETACH)
 
 
 class Doctor(TestCase):
@@ -34,11 +67,14 @@ class Doctor(TestCase):
         found = {one["id"]: one for check in report["checks"] for one in check["findings"]}
         for one in found.values():
             self.assertTrue(one["what"] and one["meaning"] and one["mend"], one)
-        return {name: one for name, one in found.items() if name not in OF_THE_MACHINE}
+            # A shell makes sense of every mend.
+            self.assertEqual(run(["bash", "-n"], input=one["mend"]).stderr, "")
+        return found
 
     def assert_found(self, status, wanted, *words, **options):
         """Exactly these findings: id -> level. Returns them."""
-        found = self.doctor(status, *words, **options)
+        found = {name: one for name, one in self.doctor(status, *words, **options).items()
+                 if name not in OF_THE_MACHINE or name in wanted}
         self.assertEqual({name: one["level"] for name, one in found.items()}, wanted, found)
         return found
 
@@ -93,10 +129,36 @@ class Doctor(TestCase):
         self.assertIn('"socket-not-emud"', out)
 
     def test_session_older_than_the_membership(self):
-        self.start_emud()
+        """emud asks the databases: who was added just now need not log in again."""
+        self.start_emud("--private", "group")
         late = User("carol", CAROL.uid)
-        found = self.assert_found(0, {"group-stale": "warning"}, user=late)
-        self.assertIn("newgrp emud", found["group-stale"]["mend"])
+        self.assert_found(0, {}, user=late)
+        self.assert_status(self.emuctl("run", "-a", "aarch64", "--", guest("hello-arm64"), user=late), 0)
+
+    def test_private_leases_for_the_group_only(self):
+        self.start_emud("--private", "group")
+        found = self.assert_found(0, {"group-not-member": "warning"})
+        self.assertEqual(found["group-not-member"]["mend"], "sudo usermod --append --groups emud alice")
+        self.assert_status(self.emuctl("run", "-a", "aarch64", "--", "true"), 125)
+
+    def test_another_group(self):
+        self.start_emud("--private", "group", "--group", "nixbld")
+        found = self.assert_found(0, {"group-not-member": "warning"}, user=CAROL)
+        self.assertIn("nixbld", found["group-not-member"]["what"])
+        self.assertEqual(found["group-not-member"]["mend"], "sudo usermod --append --groups nixbld carol")
+
+    def test_group_that_does_not_exist(self):
+        self.start_emud("--group", "no-such-group")
+        found = self.assert_found(0, {"group-missing": "note"})
+        self.assertTrue(found["group-missing"]["mend"].startswith("sudo groupadd --system no-such-group\n"))
+
+    def test_filter_that_forbids_user_namespaces(self):
+        """As in a container: emud refuses who is under a filter, and --rootless cannot work."""
+        self.require(platform.machine() in SYS_unshare, "the number of unshare(2) is not known here")
+        self.start_emud()
+        self.assert_found(3, {"userns-seccomp": "error"}, preexec_fn=forbid_unshare)
+        for words in ((), ("--rootless",)):
+            self.assert_status(self.emuctl("run", *words, "-a", "aarch64", "--", "true", preexec_fn=forbid_unshare), 125)
 
     def test_binfmt_misc_not_mounted(self):
         self.start_emud()
@@ -140,10 +202,13 @@ class Doctor(TestCase):
         for flags, wanted in (("F", {}), ("", {"handler-no-fix-binary": "warning"}), ("CF", {"handler-credentials": "warning"})):
             with self.subTest(flags=flags):
                 register_by_hand("others", magic(), machine_emulator("aarch64"), flags)
-                self.assert_found(0, {"handler-foreign": "note"} | wanted)
+                found = self.assert_found(0, wanted)
+                for one in found.values():
+                    self.assertEqual(one["mend"], f"echo -1 | sudo tee {BINFMT_MISC}/others")
+                self.assertIn("others is somebody else's handler for aarch64", self.emuctl("doctor", "--verbose").stdout)
                 if "C" in flags:
                     NIX_CONF.write_text("filter-syscalls = false\n")
-                    self.assert_found(3, {"handler-foreign": "note", "nix-root-hole": "error"} | wanted)
+                    self.assert_found(3, {"nix-root-hole": "error"} | wanted)
                     NIX_CONF.write_text("")
                 unregister_by_hand("others")
 
@@ -152,6 +217,50 @@ class Doctor(TestCase):
         NIX_CONF.write_text("sandbox = false\ntrusted-users = root *\nfilter-syscalls = false\n")
         self.assert_found(0, {"nix-sandbox-off": "warning", "nix-trusts-everyone": "warning",
                               "nix-syscalls-unfiltered": "warning"})
+
+    def test_little_memory_and_no_swap(self):
+        self.start_emud()
+        with in_place_of("/proc/meminfo", "MemTotal:        4030000 kB\nSwapTotal:             0 kB\n"):
+            self.assert_found(0, {"memory-low": "warning"})
+        with in_place_of("/proc/meminfo", "MemTotal:        4030000 kB\nSwapTotal:       8388604 kB\n"):
+            self.assertNotIn("memory-low", self.doctor(0))
+
+    def test_docker_and_no_handler_on_the_host(self):
+        self.start_emud()
+        docker = pathlib.Path("/run/docker.sock")
+        docker.touch()
+        self.addCleanup(docker.unlink)
+        found = self.assert_found(0, {"docker": "note"})
+        self.assertIn("emuctl run --scope host -a aarch64 -- docker build .", found["docker"]["mend"])
+        self.assert_status(self.emuctl("register", "aarch64", user=CAROL), 0)
+        self.assertNotIn("docker", self.doctor(0))
+        self.assert_status(self.emuctl("unregister", "aarch64", user=CAROL), 0)
+
+    def test_known_problem_of_an_emulator(self):
+        self.start_emud("--no-fetch")
+        self.assert_status(self.emuctl("run", "-a", "aarch64", "--", "true"), 0)  # now it is in the store
+        catalog = self.temporary_directory()
+        catalog.chmod(0o755)
+        notes = catalog / "notes.json"
+        notes.write_text(json.dumps({"version": 1, "packages": [], "notes": [
+            {"effect": "slow", "text": "It is slow", "instead": "Use another"}]}))
+        environment = {"EMUD_CATALOG_DIR": str(catalog)}
+        found = self.assert_found(0, {"emulator-note": "note"}, env=environment)
+        self.assertIn("for aarch64: It is slow. Use another", found["emulator-note"]["what"])
+        self.assertEqual(found["emulator-note"]["mend"], "sudo emuctl emulator install aarch64")
+        notes.write_text("{}")
+        self.assert_found(0, {"catalog-broken": "warning"}, env=environment)
+
+    def test_no_emulator(self):
+        self.start_emud()
+        with contextlib.ExitStack() as hidden:
+            for path in pathlib.Path("/usr/bin").glob("qemu-*"):
+                hidden.enter_context(in_place_of(path, ""))
+            found = self.assert_found(3, {"emulator-none": "error"})  # the tests' catalog is empty
+            self.assertIn("qemu-user", found["emulator-none"]["mend"])
+            environment = {"EMUD_DATA": str(SOURCE_DIR / "packaging")}
+            found = self.assert_found(0, {"emulator-none": "note"}, env=environment)
+            self.assertEqual(found["emulator-none"]["mend"], "sudo emuctl emulator install aarch64")
 
     def test_corrupted_emulator(self):
         self.assert_status(self.emuctl("run", "--rootless", "-a", "aarch64", "--", "true"), 0)

@@ -27,13 +27,14 @@ FakeMachine::FakeMachine() {
   REQUIRE(::mkdtemp(root.data()) != nullptr);
   machine.root = root;
   machine.release = "6.12.48+deb13-amd64";
-  machine.caller = {.uid = 1000, .gid = 1000, .groups = {1000, 27}, .name = "alice"};
+  machine.caller = {.uid = 1000, .groups = {1000, 27}, .name = "alice"};
   machine.endpoint = {.path = "/run/emud/io.emud.Manager", .is_explicit = false};
   machine.own_version = "1.2.3";
   machine.daemon.status.emplace();
   machine.daemon.status->version = "1.2.3";
   machine.daemon.status->private_scope = true;
   machine.daemon.status->host_scope = true;
+  machine.daemon.status->policy = {.group = "emud", .private_for_everyone = true, .fetch = false};
   machine.stores = {Paths::system()};
   machine.path = "/usr/bin";
   machine.free_in_store = machine.free_in_temporary = std::uint64_t{50} << 30;
@@ -46,6 +47,8 @@ FakeMachine::FakeMachine() {
   write("/proc/sys/fs/binfmt_misc/register", "");
   write("/proc/sys/user/max_user_namespaces", "63000\n");
   write("/proc/sys/kernel/unprivileged_userns_clone", "1\n");
+  write("/etc/os-release", "ID=debian\nVERSION_ID=\"13\"\n");
+  write("/etc/passwd", "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n");
   write("/etc/group", "root:x:0:\nsudo:x:27:alice\nemud:x:998:carol\n");
   add_program("/usr/bin/qemu-aarch64-static", false);
 }
@@ -117,6 +120,10 @@ std::vector<std::string> FakeMachine::found() const {
       lines.push_back(fmt::format("{} {}", to_string(finding.level), finding.kind->id));
   }
   return lines;
+}
+
+std::string FakeMachine::said() const {
+  return diagnosis_text(examine(machine), true, false);
 }
 
 Finding FakeMachine::finding(std::string_view id) const {

@@ -32,6 +32,8 @@ class FakeMachine {
 
   // "level id" of all that is found.
   [[nodiscard]] std::vector<std::string> found() const;
+  // All that is told to who asks for more.
+  [[nodiscard]] std::string said() const;
   // The finding of that id; the test fails if there is none.
   [[nodiscard]] Finding finding(std::string_view id) const;
 

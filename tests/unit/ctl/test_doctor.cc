@@ -1,9 +1,11 @@
 // Each fault alone on a machine that has no other.
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <set>
 
+#include "arch/architecture.h"
 #include "ctl/fake_machine.h"
 #include "emulator/manifest.h"
 #include "support/catch.h"
@@ -39,9 +41,8 @@ TEST_CASE("doctor: an old kernel") {
   fake.machine.release = "6.1.0-40-amd64";
   fake.forbid_private_leases();
   CHECK(fake.found() == Found{"error kernel-old", "error group-not-member"});
-  CHECK(fake.finding("group-not-member")
-            .mend.starts_with("sudo usermod --append --groups emud alice"));
-  fake.machine.caller.groups.push_back(998);
+  CHECK(fake.finding("group-not-member").mend == "sudo usermod --append --groups emud alice");
+  fake.write("/etc/group", "emud:x:998:carol,alice\n");
   CHECK(fake.found() == Found{"warning kernel-old"});
 }
 
@@ -64,6 +65,10 @@ TEST_CASE("doctor: what stands in the way of user namespaces") {
   CHECK(fake.found() == Found{"note userns-apparmor"});
   fake.write("/etc/apparmor.d/emuctl", "");
   CHECK(fake.finding("userns-apparmor").mend.find("apparmor_parser") != std::string::npos);
+  fake.write("/proc/sys/user/max_mnt_namespaces", "0\n");
+  CHECK(
+      fake.finding("userns-disabled").mend.starts_with("sudo sysctl -w user.max_mnt_namespaces="));
+  fake.remove("/proc/sys/user/max_mnt_namespaces");
   fake.write("/proc/sys/kernel/unprivileged_userns_clone", "0\n");
   CHECK(fake.found() == Found{"note userns-restricted"});
   fake.write("/proc/sys/user/max_user_namespaces", "0\n");
@@ -102,11 +107,17 @@ TEST_CASE("doctor: mounts of binfmt_misc") {
 
 TEST_CASE("doctor: WSL, a container, a seccomp filter") {
   FakeMachine fake;
-  fake.machine.release = "6.6.87.2-microsoft-standard-WSL2";
+  fake.machine.release = "6.18.33.2-microsoft-standard-WSL2";
   fake.write("/.dockerenv", "");
+  CHECK(fake.found().empty());
+  CHECK(fake.said().find("  a container: there is /.dockerenv\n") != std::string::npos);
+  CHECK(fake.said().find("  the Windows Subsystem for Linux (6.18.33.2-") != std::string::npos);
   fake.write("/proc/self/status", "Seccomp:\t2\nSeccomp_filters:\t1\n");
-  CHECK(fake.found() ==
-        Found{"warning kernel-old", "note wsl", "note container", "warning seccomp-filter"});
+  CHECK(fake.found() == Found{"warning seccomp-filter"});
+  fake.forbid_private_leases();
+  CHECK(fake.found() == Found{"error userns-seccomp"});
+  fake.end_daemon(ENOENT);
+  CHECK(fake.found() == Found{"error userns-seccomp", "error socket-missing"});
 }
 
 TEST_CASE("doctor: the socket") {
@@ -135,12 +146,35 @@ TEST_CASE("doctor: the socket") {
   }
 }
 
-TEST_CASE("doctor: the group") {
+TEST_CASE("doctor: the group, which the configuration names") {
   FakeMachine fake;
-  fake.machine.caller.name = "carol";
-  CHECK(fake.found() == Found{"warning group-stale"});
-  fake.write("/etc/group", "root:x:0:\n");
+  fake.machine.daemon.status->policy.private_for_everyone = false;
+  fake.machine.daemon.status->policy.group = "builders";
   CHECK(fake.found() == Found{"note group-missing"});
+  CHECK(fake.finding("group-missing").mend ==
+        "sudo groupadd --system builders\nsudo usermod --append --groups builders alice");
+  fake.write("/etc/group", "emud:x:998:alice\nbuilders:x:997:carol,bob\n");
+  CHECK(fake.found() == Found{"warning group-not-member"});
+  CHECK(fake.finding("group-not-member").what == "alice is not a member of the group builders");
+  fake.forbid_private_leases();
+  CHECK(fake.finding("group-not-member").level == Level::error);
+}
+
+TEST_CASE("doctor: who is in the group is what the databases say, as for emud") {
+  FakeMachine fake;
+  fake.machine.daemon.status->policy.private_for_everyone = false;
+  fake.machine.caller.groups.push_back(998);  // of a session that began when alice was a member
+  CHECK(fake.found() == Found{"warning group-not-member"});
+  fake.write("/etc/group", "emud:x:998:bob,alice\n");
+  fake.machine.caller.groups = {1000};  // of a session that began before she was
+  CHECK(fake.found().empty());
+  fake.write("/etc/group", "emud:x:998:\n");
+  fake.write("/etc/passwd", "alice:x:1000:998::/home/alice:/bin/sh\n");
+  CHECK(fake.found().empty());
+  fake.write("/etc/passwd", "");  // of a directory service: only the process can tell
+  CHECK(fake.found() == Found{"warning group-not-member"});
+  fake.machine.caller.groups.push_back(998);
+  CHECK(fake.found().empty());
 }
 
 TEST_CASE("doctor: emulators of the machine's own") {
@@ -151,8 +185,73 @@ TEST_CASE("doctor: emulators of the machine's own") {
   fake.remove("/usr/bin/qemu-riscv64");
   fake.remove("/usr/bin/qemu-aarch64-static");
   CHECK(fake.found() == Found{"error emulator-none"});
+  CHECK(fake.finding("emulator-none").mend ==
+        "sudo apt-get install --no-install-recommends qemu-user");
+  fake.write("/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+  CHECK(fake.finding("emulator-none").mend ==
+        "sudo apt-get install --no-install-recommends qemu-user-static");
   fake.machine.daemon.status->emulators.push_back({});
   CHECK(fake.found().empty());
+}
+
+// A catalog with one package for this machine, and what is known of QEMU before 7.2.
+Catalog catalog_with_note(std::string_view effect) {
+  Catalog catalog;
+  const std::string digest(64, 'c');
+  const auto added = catalog.add(
+      fmt::format(
+          R"({{"version":1,"packages":[{{"host":"{0}","version":"10.0.2","package":"q","package_version":"1",)"
+          R"("file":"q_1.deb","pool_path":"pool/q_1.deb","size":1,"sha256":"{1}","members":[)"
+          R"({{"architecture":"riscv64","path":"usr/bin/qemu-riscv64","sha256":"{1}"}}]}}],)"
+          R"("notes":[{{"before":"7.2","effect":"{2}","text":"It is old","instead":"Use a newer one"}}]}})",
+          host_architecture().name, digest, effect),
+      "catalog.json");
+  if (!added) FAIL(added.error().message());
+  return catalog;
+}
+
+TEST_CASE("doctor: where an emulator may be fetched, none has to be there") {
+  FakeMachine fake;
+  fake.remove("/usr/bin/qemu-aarch64-static");
+  fake.machine.catalog = catalog_with_note("slow");
+  CHECK(fake.found() == Found{"error emulator-none"});
+  fake.machine.daemon.status->policy.fetch = true;
+  CHECK(fake.found() == Found{"note emulator-none"});
+  CHECK(fake.finding("emulator-none").mend.starts_with("sudo emuctl emulator install "));
+  fake.end_daemon(ENOENT);
+  CHECK(fake.finding("emulator-none").mend.starts_with("emuctl emulator install --rootless "));
+  fake.machine.catalog = {};
+  CHECK(fake.finding("emulator-none").level == Level::error);
+}
+
+TEST_CASE("doctor: what is known to be wrong with the emulator that builds get") {
+  FakeMachine fake;
+  auto& emulators = fake.machine.daemon.status->emulators;
+  emulators.push_back(
+      {.architecture = "riscv64", .version = "6.2", .digest = {}, .source = {}, .installed = {}});
+  fake.machine.catalog = catalog_with_note("slow");
+  CHECK(fake.found() == Found{"note emulator-note"});
+  CHECK(fake.finding("emulator-note").what == "QEMU 6.2 for riscv64: It is old. Use a newer one");
+  CHECK(fake.finding("emulator-note").mend == "sudo emuctl emulator install riscv64");
+  fake.machine.catalog = catalog_with_note("broken");
+  CHECK(fake.found() == Found{"warning emulator-note"});
+  emulators.push_back(
+      {.architecture = "riscv64", .version = "9.2", .digest = {}, .source = {}, .installed = {}});
+  CHECK(fake.found().empty());
+}
+
+TEST_CASE("doctor: a catalog that cannot be read") {
+  FakeMachine fake;
+  fake.machine.catalog_failure = fail(Errc::invalid_argument, "read catalog",
+                                      "/etc/emud/catalog.d/own.json: packages[0].size", "it is -1")
+                                     .error();
+  CHECK(fake.found() == Found{"warning catalog-broken"});
+  CHECK(fake.finding("catalog-broken").mend ==
+        "sudo mv /etc/emud/catalog.d/own.json /etc/emud/catalog.d/own.json.off");
+  fake.machine.catalog_failure->code = Errc::permission_denied;
+  CHECK(fake.finding("catalog-broken").mend.starts_with("sudo chown root:root /etc/emud/"));
+  fake.end_daemon(ENOENT);
+  CHECK(fake.finding("catalog-broken").level == Level::error);
 }
 
 TEST_CASE("doctor: the store") {
@@ -180,17 +279,39 @@ TEST_CASE("doctor: handlers of others") {
   fake.add_handler("emud-aarch64", "PF");
   CHECK(fake.found().empty());
   fake.add_handler("qemu-aarch64", "POF");
-  CHECK(fake.found() == Found{"note handler-foreign"});
+  fake.write("/run/systemd/system/x", "");
+  fake.write("/usr/lib/binfmt.d/qemu.conf", "# of QEMU\n:qemu-aarch64:M::\\x7fELF::/q:OF\n");
+  CHECK(fake.found().empty());
+  CHECK(fake.said().find("  qemu-aarch64 is somebody else's handler for aarch64, with the flags "
+                         "POF: ") != std::string::npos);
+  CHECK(fake.said().find("  systemd-binfmt registers /usr/lib/binfmt.d/qemu.conf: ") !=
+        std::string::npos);
   fake.add_handler("qemu-aarch64", "P");
-  CHECK(fake.found() == Found{"note handler-foreign", "warning handler-no-fix-binary"});
+  CHECK(fake.found() == Found{"warning handler-no-fix-binary"});
   fake.add_handler("qemu-aarch64", "POCF");
-  CHECK(fake.found() == Found{"note handler-foreign", "warning handler-credentials"});
+  CHECK(fake.found() == Found{"warning handler-credentials"});
+  CHECK(fake.finding("handler-credentials").mend ==
+        "sudo mkdir -p /etc/binfmt.d\nsudo ln -sf /dev/null /etc/binfmt.d/qemu.conf\n"
+        "sudo systemctl restart systemd-binfmt.service");
+  fake.remove("/usr/lib/binfmt.d/qemu.conf");
   CHECK(fake.finding("handler-credentials").mend ==
         "echo -1 | sudo tee /proc/sys/fs/binfmt_misc/qemu-aarch64");
-  fake.remove("/proc/sys/fs/binfmt_misc/qemu-aarch64");
-  fake.write("/run/systemd/system/x", "");
-  fake.write("/usr/lib/binfmt.d/qemu.conf", "");
-  CHECK(fake.found() == Found{"note registrar"});
+  fake.write("/var/lib/binfmts/qemu-aarch64", "qemu-user\n");
+  CHECK(fake.finding("handler-credentials").mend == "sudo update-binfmts --disable qemu-aarch64");
+}
+
+TEST_CASE("doctor: a handler of emud's that is lost") {
+  FakeMachine fake;
+  wire::Handler handler;
+  handler.architecture = "aarch64";
+  handler.name = "emud-aarch64";
+  handler.state = "ready";
+  fake.machine.daemon.status->handlers = {handler};
+  CHECK(fake.found().empty());
+  fake.machine.daemon.status->handlers[0].state = "lost";
+  fake.machine.daemon.status->handlers[0].reason = "read-only file system";
+  CHECK(fake.found() == Found{"warning handler-lost"});
+  CHECK(fake.finding("handler-lost").what == "emud-aarch64: read-only file system");
 }
 
 TEST_CASE("doctor: nix.conf") {
@@ -220,12 +341,18 @@ TEST_CASE("doctor: nix.conf") {
     fake.write("/etc/nix/nix.conf", "extra-platforms = aarch64-linux\n");
     for (const auto& line : fake.found()) CHECK(line != "warning nix-platforms");
   }
+  SECTION("on NixOS the file is not for writing") {
+    fake.write("/etc/NIXOS", "");
+    fake.write("/etc/nix/nix.conf", "sandbox = false\n");
+    CHECK(fake.finding("nix-sandbox-off").mend.ends_with("\nsudo nixos-rebuild switch"));
+  }
 }
 
 TEST_CASE("doctor: containers") {
   FakeMachine fake;
   fake.write("/run/docker.sock", "");
   CHECK(fake.found() == Found{"note docker"});
+  CHECK(fake.finding("docker").mend.find("sudo emuctl register ") == 0);
   fake.remove("/run/docker.sock");
   fake.write("/usr/bin/podman", "");
   REQUIRE(::chmod((fake.machine.root + "/usr/bin/podman").c_str(), 0755) == 0);

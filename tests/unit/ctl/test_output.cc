@@ -192,7 +192,8 @@ TEST_CASE("status: text") {
                                                 .processes = 3,
                                                 .cpu_time = 1520000,
                                                 .memory = 3 << 20}},
-                                    .emulators = {}};
+                                    .emulators = {},
+                                    .policy = {}};
   CHECK(status_text(status, 1090, false) ==
         "emud 0.1.0 on Linux 6.18.0 (x86_64)\n"
         "private scope: available\n"

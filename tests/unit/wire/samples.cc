@@ -49,6 +49,7 @@ const Event event{1738324800000001,
                   4242,
                   3,
                   "lease f3a1 is ready"};
+const Policy policy{"emud", true, false};
 const Progress progress{"fetch", "qemu-aarch64", 1048576, 12582912};
 
 template <class Message>
@@ -99,6 +100,7 @@ const std::vector<Sample>& samples() {
       sample("Event", manager_interface, "Event", event),
       sample("MonitorReply", manager_interface, "Monitor", MonitorReply{event}),
       sample("Descriptor", manager_interface, "Descriptor", Descriptor{2, 1}),
+      sample("Policy", manager_interface, "Policy", policy),
       sample("GetStatusReply", manager_interface, "GetStatus",
              GetStatusReply{"0.1.0",
                             "6.18.0",
@@ -110,7 +112,8 @@ const std::vector<Sample>& samples() {
                             {handler},
                             {foreign},
                             {lease},
-                            {emulator}}),
+                            {emulator},
+                            policy}),
       sample("AcquireCall", manager_interface, "Acquire",
              AcquireCall{{"aarch64"}, "docker build", "10.0.2", true, "f3a1"}),
       sample("AcquireReply", manager_interface, "Acquire",
