@@ -64,6 +64,8 @@ class Files(Installed):
         self.assertIn(f'"emud {VERSION}"', self.text("share/man/man8/emud.8"))
         changelog = (SOURCE_DIR / "packaging/debian/changelog").read_text(encoding="utf-8")
         self.assertTrue(changelog.startswith(f"emud ({VERSION}) "), changelog[:40])
+        self.assertRegex((SOURCE_DIR / "packaging/rpm/emud.spec").read_text(encoding="utf-8"), rf"(?m)^Version: +{VERSION}$")
+        self.assertIn(f"\npkgver={VERSION}\n", (SOURCE_DIR / "packaging/arch/PKGBUILD").read_text(encoding="utf-8"))
         self.assertIn(f'version = "{VERSION}";', (SOURCE_DIR / "packaging/nix/package.nix").read_text(encoding="utf-8"))
 
     def test_the_interface_is_in_the_man_page(self):
