@@ -34,7 +34,7 @@ void add_doctor(CLI::App& app, Context& context) {
   CLI::App* verb =
       app.add_subcommand("doctor", "Look for what would stop a build, and say how it is mended");
   verb->add_flag("--json", options->json, "Print JSON");
-  verb->add_flag("-v,--verbose", options->verbose, "Name the checks that found nothing too");
+  verb->add_flag("-v,--verbose", options->verbose, "Tell what is in order, too");
   verb->add_flag("--list", options->list, "Examine nothing: list all that can be found");
   verb->footer(
       "Needs neither root nor emud, and changes nothing. Exit status: 3 if something would stop a "

@@ -116,6 +116,10 @@ std::string error_json(const Error& error) {
   return dump(members(error));
 }
 
+std::string json_string(std::string_view text) {
+  return dump(Json(text));
+}
+
 std::string json_list(const std::vector<std::string>& words) {
   return dump(Json(words));
 }

@@ -46,7 +46,8 @@ class EventStream {
 // An error as a JSON object: code, action, object, errno, reason, hint, message.
 [[nodiscard]] std::string error_json(const Error& error);
 
-// Words as a JSON list of strings. Bytes that are no UTF-8 become U+FFFD.
+// A text as a JSON string, words as a JSON list of strings. Bytes that are no UTF-8 become U+FFFD.
+[[nodiscard]] std::string json_string(std::string_view text);
 [[nodiscard]] std::string json_list(const std::vector<std::string>& words);
 
 }  // namespace emud::ctl

@@ -14,10 +14,9 @@ constexpr std::string_view other_emulator =
     "Try another QEMU: `emuctl emulator list`, then --emulator VERSION";
 
 std::string check_json(const DeepOutcome& outcome) {
-  const std::string detail = json_list({outcome.detail});  // ["..."]
   return fmt::format(R"({{"check":"{}","result":"{}","detail":{},"milliseconds":{}}})",
-                     outcome.check->id, to_string(outcome.result),
-                     std::string_view{detail}.substr(1, detail.size() - 2), outcome.milliseconds);
+                     outcome.check->id, to_string(outcome.result), json_string(outcome.detail),
+                     outcome.milliseconds);
 }
 
 std::string deep_json(const Result<std::vector<DeepOutcome>>& deep) {

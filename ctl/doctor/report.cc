@@ -11,11 +11,6 @@
 namespace emud::ctl {
 namespace {
 
-std::string json_string(std::string_view text) {
-  const std::string list = json_list({std::string{text}});  // ["..."]
-  return list.substr(1, list.size() - 2);
-}
-
 std::string finding_json(const Finding& finding) {
   return fmt::format(R"({{"id":"{}","level":"{}","what":{},"meaning":{},"mend":{}}})",
                      finding.kind->id, to_string(finding.level), json_string(finding.what),

@@ -62,18 +62,21 @@ DaemonAnswer ask_emud(const Endpoint& endpoint) {
 // What a rootless lease begins with, in a child that registers nothing: a user namespace where the
 // caller is root, and a binfmt_misc of its own.
 Result<> enter_private_scope(uid_t uid, gid_t gid) {
-  EMUD_TRY(unshare_namespaces(CLONE_NEWUSER | CLONE_NEWNS, "a user namespace"));
   EMUD_TRY(map_self(0, uid, 0, gid));
   EMUD_TRY(Registry::mount_private());
   return {};
 }
 
 std::optional<Error> try_private_scope() {
+  const auto failed = [](const std::string& reason) {
+    return fail(Errc::not_supported, "try", "a private scope", reason).error();
+  };
   const uid_t uid = ::getuid();
   const gid_t gid = ::getgid();
   auto ends = make_pipe();
-  auto child = clone_child();
-  if (!ends || !child) return fail_errno("start", "a process").error();
+  if (!ends) return failed(ends.error().message());
+  auto child = clone_child({.flags = CLONE_NEWUSER | CLONE_NEWNS, .cgroup = -1});
+  if (!child) return failed("with a user namespace, " + child.error().message());
   if (!*child) {
     const auto entered = enter_private_scope(uid, gid);
     if (entered) ::_exit(0);
@@ -89,7 +92,7 @@ std::optional<Error> try_private_scope() {
                              : status && status->signal != 0
                                  ? fmt::format("signal {} ended the attempt", status->signal)
                                  : "the attempt did not end";
-  return fail(Errc::not_supported, "try", "a private scope", reason).error();
+  return failed(reason);
 }
 
 // Of the file system that holds the directory, or will when it is made.

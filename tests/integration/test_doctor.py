@@ -12,7 +12,7 @@ MS_RDONLY, MS_REMOUNT, MS_BIND, MNT_DETACH = 1, 32, 4096, 2
 OF_THE_MACHINE = {"memory-low", "disk-store-low", "disk-temporary-low", "cgroup-v1", "docker", "subuid-missing",
                   "newuidmap-missing", "emulator-dynamic", "seccomp-filter", "store-corrupt", "store-broken", "store-untrusted"}
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
-SYS_unshare = {"x86_64": 272, "aarch64": 97}
+SYS_unshare, SYS_clone3 = {"x86_64": 272, "aarch64": 97}, 435
 
 
 def magic():
@@ -21,13 +21,16 @@ def magic():
     return "".join(f"\\x{byte:02x}" for byte in header)
 
 
-def forbid_unshare():
-    """As a container does: seccomp(2) with a program that answers unshare(2) with EPERM, and allows all else."""
+def forbid_namespaces():
+    """As a container does: seccomp(2) with a program that answers unshare(2) with EPERM, clone3(2) with ENOSYS, and allows the
+    rest."""
     no_new_privileges()
     code = b"".join(struct.pack("<HBBI", *one) for one in (
         (0x20, 0, 0, 0),  # the number of the call
         (0x15, 0, 1, SYS_unshare[platform.machine()]),
         (0x06, 0, 0, 0x00050000 | errno.EPERM),
+        (0x15, 0, 1, SYS_clone3),
+        (0x06, 0, 0, 0x00050000 | errno.ENOSYS),
         (0x06, 0, 0, 0x7fff0000),
     ))
     buffer = ctypes.create_string_buffer(code)
@@ -156,9 +159,9 @@ class Doctor(TestCase):
         """As in a container: emud refuses who is under a filter, and --rootless cannot work."""
         self.require(platform.machine() in SYS_unshare, "the number of unshare(2) is not known here")
         self.start_emud()
-        self.assert_found(3, {"userns-seccomp": "error"}, preexec_fn=forbid_unshare)
+        self.assert_found(3, {"userns-seccomp": "error"}, preexec_fn=forbid_namespaces)
         for words in ((), ("--rootless",)):
-            self.assert_status(self.emuctl("run", *words, "-a", "aarch64", "--", "true", preexec_fn=forbid_unshare), 125)
+            self.assert_status(self.emuctl("run", *words, "-a", "aarch64", "--", "true", preexec_fn=forbid_namespaces), 125)
 
     def test_binfmt_misc_not_mounted(self):
         self.start_emud()
@@ -243,7 +246,7 @@ class Doctor(TestCase):
         catalog.chmod(0o755)
         notes = catalog / "notes.json"
         notes.write_text(json.dumps({"version": 1, "packages": [], "notes": [
-            {"effect": "slow", "text": "It is slow", "instead": "Use another"}]}))
+            {"before": "99", "effect": "slow", "text": "It is slow", "instead": "Use another"}]}))
         environment = {"EMUD_CATALOG_DIR": str(catalog)}
         found = self.assert_found(0, {"emulator-note": "note"}, env=environment)
         self.assertIn("for aarch64: It is slow. Use another", found["emulator-note"]["what"])
