@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "daemon/audit.h"
+#include "daemon/lease.h"
 #include "daemon/peer.h"
 #include "daemon/services.h"
 #include "daemon/session.h"
@@ -51,6 +52,24 @@ void Server::refuse(UniqueFd socket, uid_t payer, const Error& error) {
   services_.intake.close(channel.take_socket(), payer);
 }
 
+namespace {
+
+// Whether somebody listens there whose process lives. One who was just killed may have left the
+// socket to a child, which has yet to close it. unix(7), SO_PEERCRED: of who called listen(2); no
+// pid for one outside of this PID namespace.
+bool is_served(const sockaddr* name, socklen_t size) {
+  const UniqueFd client{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  if (::connect(client.get(), name, size) != 0) return false;
+  ucred listener{};
+  socklen_t length = sizeof listener;
+  const bool is_known =
+      ::getsockopt(client.get(), SOL_SOCKET, SO_PEERCRED, &listener, &length) == 0 &&
+      listener.pid > 0;
+  return !is_known || process_start_time(listener.pid) != 0;
+}
+
+}  // namespace
+
 Result<Listener> make_listener(const Options& options, std::vector<UniqueFd> passed) {
   if (!passed.empty()) {
     EMUD_TRY(check_passed(passed));
@@ -70,8 +89,7 @@ Result<Listener> make_listener(const Options& options, std::vector<UniqueFd> pas
   if (::bind(listener.get(), name, sizeof address) != 0) {
     if (errno != EADDRINUSE)
       return fail_errno("listen on", path, "Its directory must exist and be writable");
-    const UniqueFd other{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    if (::connect(other.get(), name, sizeof address) == 0) {
+    if (is_served(name, sizeof address)) {
       return fail(Errc::exists, "listen on", path, "another emud listens there",
                   "Stop it, or give another --socket");
     }
