@@ -44,6 +44,12 @@ if hierarchy and line:
     for target in os.path.dirname(folder), hierarchy:
         attempt("move to " + target, lambda: write(target + "/cgroup.procs", str(own)))
     attempt("cgroup of its own", lambda: os.mkdir(folder + "/mine"))
+for what in b"tmpfs", b"binfmt_misc", b"proc":
+    for where in b"/proc/sys/fs/binfmt_misc", b"/proc/sys", b"/mnt":
+        attempt(f"mount {what} on {where}", lambda: libc.mount(b"none", where, what, 0, None) == 0)
+attempt("bind", lambda: libc.mount(b"/tmp", b"/proc/sys/fs/binfmt_misc", None, 4096, None) == 0)
+attempt("remount", lambda: libc.mount(None, b"/proc/sys/fs/binfmt_misc", None, 32 | 4096, None) == 0)
+attempt("register", lambda: write("/proc/sys/fs/binfmt_misc/register", ":evil:M::EVIL::/bin/true:"))
 # Its own namespaces it may make, with all rights in them and none outside.
 if os.fork() == 0:
     uid = os.getuid()
@@ -55,6 +61,11 @@ if os.fork() == 0:
                  "/proc/sys/fs/binfmt_misc/status", "/proc/sys/fs/binfmt_misc/emud-aarch64", "/proc/1/oom_score_adj"):
         attempt("inside, write " + path, lambda: os.close(os.open(path, os.O_WRONLY)))
     attempt("inside, enter", lambda: libc.setns(os.pidfd_open(keeper), NEWNS) == 0)
+    # An instance of its own it may have there, and registers for nobody else.
+    os.makedirs("/tmp/own-binfmt", exist_ok=True)
+    if libc.mount(b"binfmt_misc", b"/tmp/own-binfmt", b"binfmt_misc", 0, None) == 0:
+        write("/tmp/own-binfmt/register", ":evil:M::EVIL::/bin/true:")
+    attempt("inside, register", lambda: write("/proc/sys/fs/binfmt_misc/register", ":evil:M::EVIL::/bin/true:"))
     attempt("inside, move a mount", lambda: libc.umount2(b"/proc/sys/fs/binfmt_misc", 2) == 0)
     libc.mount(b"none", b"/proc/sys/fs/binfmt_misc", b"tmpfs", 0, None)
     os._exit(0)
@@ -85,6 +96,47 @@ class Attacks(RightsCase):
         self.emuctl("run", "-a", "aarch64", "--", PYTHON, "-I", "-c", ATTACK, str(self.emud.pid), "")
         self.assertEqual(pathlib.Path(BINFMT_MISC, "emud-aarch64").read_text(), entry)
         self.assert_status(self.emuctl("unregister", "--all", user=CAROL), 0)
+
+    def test_on_another_users_lease(self):
+        """To signal, to trace, to stop or to resume it is its owner's and root's."""
+        process, lease = self.start_holding()
+        held = self.start_emuctl("lease", "aarch64", user=CAROL, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        expect_line(held.stdout, "ready")
+        shown = {one["scope"]: one for one in status(self.emud)["leases"]}
+        keeper = shown["private"]["keeper"]
+        victims = [keeper, process.pid, *(int(pid) for pid in pathlib.Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split())]
+        self.assertEqual(len(victims), 3)
+
+        def attack():
+            worked = []
+            for pid in victims:
+                for number in signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP, signal.SIGWINCH:
+                    for how in (lambda: os.kill(pid, number), lambda: signal.pidfd_send_signal(os.pidfd_open(pid), number)):
+                        try:
+                            how()
+                            worked.append(f"signal {number} to {pid}")
+                        except PermissionError:
+                            pass
+                if libc.ptrace(16, pid, 0, 0) == 0:
+                    worked.append(f"trace {pid}")
+            with Wire(self.emud.socket) as wire:
+                for method, parameters in (("Cancel", {"lease": lease}), ("Release", {"lease": lease}),
+                                           ("Cancel", {"lease": shown["host"]["id"]}), ("Release", {"lease": shown["host"]["id"]}),
+                                           ("Acquire", {"architectures": [], "resume": shown["host"]["id"]}),
+                                           ("Acquire", {"architectures": [], "resume": lease})):
+                    try:
+                        wire.call(method, parameters)
+                        worked.append(f"{method} {parameters}")
+                    except WireError:
+                        pass
+            return worked
+
+        self.assertEqual(as_user(BOB, attack), [])
+        self.assertEqual({one["id"]: one["state"] for one in status(self.emud)["leases"]},
+                         {one["id"]: "ready" for one in shown.values()})
+        self.finish(process)
+        held.communicate("", SECONDS_TO_RUN)
+        self.assertEqual(held.returncode, 0)
 
     def test_stdio_of_every_kind(self):
         """The caller may hand over whatever he has; emud and the keeper do not care, and the command gets just that."""
