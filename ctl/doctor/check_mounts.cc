@@ -57,6 +57,9 @@ void check_mounts(const Machine& machine, Findings& findings) {
     findings.add("binfmt-autofs-dead", level_of_host_obstacle(machine),
                  fmt::format("the automount at {} mounts nothing", place),
                  "sudo systemctl restart proc-sys-fs-binfmt_misc.automount");
+  } else if (!mount.is_mounted && !machine.daemon.status && machine.has_private_leases()) {
+    findings.remark(
+        fmt::format("nothing is mounted at {}, which rootless leases do without", place));
   } else if (!mount.is_mounted) {
     findings.add("binfmt-not-mounted", Level::note, fmt::format("nothing is mounted at {}", place),
                  std::string{mount_command});

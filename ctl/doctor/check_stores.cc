@@ -1,6 +1,8 @@
 // The emulators in the stores: whether they are what was installed.
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "base/file.h"
 #include "ctl/doctor/checks.h"
 #include "emulator/digest.h"
@@ -11,6 +13,11 @@ namespace {
 
 bool is_own(const Machine& machine, const Paths& paths) {
   return paths.store() != machine.stores.front().store();
+}
+
+// A store of the caller's own stops nothing where emud answers: that has the system's.
+Level level_for(const Machine& machine, const Paths& paths) {
+  return is_own(machine, paths) && machine.daemon.status ? Level::warning : Level::error;
 }
 
 void examine(const Machine& machine, const Paths& paths, const StoreDirectory& store,
@@ -24,7 +31,7 @@ void examine(const Machine& machine, const Paths& paths, const StoreDirectory& s
     return;
   }
   if (const auto sound = hash_entry(*entry); !sound) {
-    findings.add("store-corrupt", Level::error,
+    findings.add("store-corrupt", level_for(machine, paths),
                  fmt::format("QEMU {} for {}: {}", entry->manifest.version,
                              entry->manifest.architecture, sound.error().message()),
                  fmt::format("{0}emuctl emulator remove {1}{2}\n{0}emuctl emulator install {1}{3}",
@@ -39,9 +46,16 @@ void check_stores(const Machine& machine, Findings& findings) {
   for (const Paths& paths : machine.stores) {
     const auto store = open_store(machine.root + paths.store());
     if (!store && store.error().code == Errc::not_found) continue;
+    if (!store && is_own(machine, paths) && store.error().errno_value == EACCES) {
+      findings.add("store-forbidden", level_for(machine, paths), store.error().message(),
+                   fmt::format("export HOME=$(getent passwd {} | cut -d: -f6)\n"
+                               "unset XDG_DATA_HOME",
+                               machine.caller.name));
+      continue;
+    }
     if (!store) {
       findings.add(
-          "store-untrusted", Level::error, store.error().message(),
+          "store-untrusted", level_for(machine, paths), store.error().message(),
           fmt::format("{0}chown -R {1}: {2}\n{0}chmod -R go-w {2}",
                       is_own(machine, paths) ? "" : "sudo ",
                       is_own(machine, paths) ? machine.caller.name : "root", paths.store()));

@@ -281,6 +281,16 @@ class Doctor(TestCase):
         self.assert_status(self.emuctl("emulator", "remove", "--rootless", binary.parent.name[:12]), 0)
         self.assert_found(0, {"socket-missing": "note"})
 
+    def test_home_of_somebody_else(self):
+        home = self.temporary_directory()  # root's, mode 0700
+        (home / ".local/share/emud/store").mkdir(parents=True)
+        environment = {"HOME": str(home)}
+        found = self.assert_found(3, {"socket-missing": "note", "store-forbidden": "error"}, env=environment)
+        self.assertTrue(found["store-forbidden"]["mend"].startswith("export HOME=$(getent passwd alice "))
+        self.assert_status(self.emuctl("run", "--rootless", "-a", "aarch64", "--", "true", env=environment), 125)
+        self.start_emud()
+        self.assert_found(0, {"store-forbidden": "warning"}, env=environment)
+
     def test_the_list_of_findings(self):
         listed = json.loads(self.emuctl("doctor", "--list", "--json").stdout)["findings"]
         self.assertGreater(len(listed), 30)

@@ -87,6 +87,8 @@ TEST_CASE("doctor: mounts of binfmt_misc") {
   SECTION("none") {
     fake.write("/proc/self/mountinfo", cgroup);
     CHECK(fake.found() == Found{"note binfmt-not-mounted"});
+    fake.end_daemon(ENOENT);
+    CHECK(fake.found() == Found{"note socket-missing"});
   }
   SECTION("a dead automount") {
     fake.write("/proc/self/mountinfo", cgroup + trigger);
