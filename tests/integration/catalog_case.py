@@ -7,7 +7,7 @@ import threading
 import other_emulator
 from support import *
 
-ARCHITECTURES = ("aarch64", "arm", "riscv64", "s390x")
+ARCHITECTURES = other_emulator.ARCHITECTURES
 SCRATCH = pathlib.Path("/run/catalog-test")
 SCRIPT = SOURCE_DIR / "packaging/make-catalog-entry"
 
@@ -62,13 +62,7 @@ def machine_binaries():
 
 def other_binaries():
     """Those of the other release's package."""
-    directory = SCRATCH / "other"
-    directory.mkdir()
-    pattern = [f"./usr/bin/qemu-{name}{suffix}" for name in ARCHITECTURES for suffix in ("", "-static")]
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", other_emulator.package()], stdout=subprocess.PIPE) as archive:
-        subprocess.run(["tar", "-x", "-C", directory, "--wildcards", *pattern], stdin=archive.stdout, capture_output=True,
-                       check=False)
-    return {path.name: path.read_bytes() for path in (directory / "usr/bin").iterdir() if not path.is_symlink()}
+    return {path.name: path.read_bytes() for path in other_emulator.binaries()}
 
 
 class CatalogCase(TestCase):

@@ -16,12 +16,38 @@ OTHER_RELEASES = {
     ("debian", "13"): ("bookworm", "main", "qemu-user-static"),
     ("ubuntu", "24.04"): ("jammy", "universe", "qemu-user-static"),
 }
+ARCHITECTURES = ("aarch64", "arm", "riscv64", "s390x")
 CACHE = BUILD_DIR / "other-emulator"
 
 
 def package():
     """The path of the .deb that fetch() got, or None."""
     return next(CACHE.glob("*.deb"), None)
+
+
+def binaries():
+    """The emulators of ARCHITECTURES out of it: their files, named as in the package. Unpacking all of it takes a while: it is
+    done once."""
+    with open(CACHE / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        unpacked = CACHE / f"{package().name}.unpacked"
+        if not unpacked.exists():
+            _unpack(unpacked)
+    return sorted(path for path in (unpacked / "usr/bin").iterdir() if not path.is_symlink())
+
+
+def _unpack(target):
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="unpacking-", dir=CACHE))
+    try:
+        directory.chmod(0o755)
+        patterns = [f"./usr/bin/qemu-{name}{suffix}" for name in ARCHITECTURES for suffix in ("", "-static")]
+        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package()], stdout=subprocess.PIPE) as archive:
+            subprocess.run(["tar", "-x", "-C", directory, "--wildcards", *patterns], stdin=archive.stdout, capture_output=True,
+                           check=False)  # of two names, one is there
+        directory.rename(target)
+    except BaseException:
+        shutil.rmtree(directory)
+        raise
 
 
 def fetch():

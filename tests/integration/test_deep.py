@@ -80,9 +80,9 @@ class Sound(DeepCase):
     def test_another_version(self):
         self.require(other_emulator.package(), f"no second QEMU could be downloaded: {other_emulator.reason()}")
         self.start_emud()
-        package = other_emulator.package()
-        digest = hashlib.sha256(package.read_bytes()).hexdigest()
-        done = self.emuctl("emulator", "install", "--file", package, "--sha256", digest, "--arch", "arm64", user=ROOT)
+        [emulator] = [file for file in other_emulator.binaries() if "-aarch64" in file.name]
+        digest = hashlib.sha256(emulator.read_bytes()).hexdigest()
+        done = self.emuctl("emulator", "install", "--file", emulator, "--sha256", digest, user=ROOT)
         self.assert_status(done, 0)
         listed = json.loads(self.emuctl("emulator", "list", "--json").stdout)["emulators"]
         version = next(one["version"] for one in listed if one["architecture"] == "aarch64")
