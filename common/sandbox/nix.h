@@ -51,6 +51,7 @@ struct NixDaemonPlan {
 
 // Writes nix.conf (the machine's, included, plus extra-platforms and allowed-users) and binds the
 // socket; neither needs the namespaces. The daemon itself is started when the command is.
+// not_supported for an owner whose name nix.conf cannot hold.
 struct NixDaemonSocket {
   UniqueFd listener;
   std::string path;

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -32,9 +33,24 @@ Result<std::string> find_nix_daemon() {
       "Install Nix (`apt install nix-bin` or the installer's multi-user mode), or use --rootless");
 }
 
+// A word of nix.conf(5), which has no quotes: white space ends it, `#` begins a comment. In a list
+// of users `@` in front means a group and `*` everybody.
+Result<> require_plain_word(const std::string& user) {
+  const bool is_plain = std::ranges::none_of(user, [](unsigned char byte) {
+    return byte <= ' ' || byte == 0x7f || byte == '#' || byte == '*';
+  });
+  if (is_plain && !user.empty() && !user.starts_with('@')) return {};
+  return fail(
+      Errc::not_supported, "write into the nix.conf of the lease",
+      fmt::format("the user name {:?}", user),
+      "nix.conf cannot hold it: white space, `#`, `*` and a leading `@` mean something else",
+      "Use --rootless, or have the user renamed (usermod -l)");
+}
+
 }  // namespace
 
 Result<NixDaemonSocket> prepare_nix_daemon(const NixDaemonPlan& plan) {
+  EMUD_TRY(require_plain_word(plan.owner));
   if (::mkdir(plan.temporary.c_str(), 0755) != 0) {
     return fail_errno("create", plan.temporary,
                       "The nix-daemon of the lease needs it for its builders' directories");

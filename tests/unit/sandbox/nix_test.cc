@@ -68,6 +68,37 @@ TEST_CASE("a store below the user's directory replaces NIX_REMOTE") {
   CHECK(config->find("build-users-group =\n") != std::string::npos);
 }
 
+TEST_CASE("the nix.conf of a lease serves its owner and nobody else") {
+  char name[] = "/tmp/emud-unit-XXXXXX";
+  const std::string directory = ::mkdtemp(name);
+  NixDaemonPlan plan{.directory = directory,
+                     .temporary = directory + "/tmp",
+                     .systems = "aarch64-linux",
+                     .owner = ""};
+  for (const char* owner : {"", "*", "al*", "@wheel", "alice bob", "alice\nsandbox = false",
+                            "alice\tbob", "alice#", "#"}) {
+    plan.owner = owner;
+    CAPTURE(plan.owner);
+    const auto refused = prepare_nix_daemon(plan);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::not_supported);
+    CHECK_FALSE(refused.error().message().contains('\n'));
+    CHECK_FALSE(refused.error().hint.empty());
+    CHECK(list_directory(AT_FDCWD, directory)->empty());
+  }
+  for (const char* owner : {"alice", "alice@example.com", "EXAMPLE\\alice", "64001"}) {
+    plan.owner = owner;
+    REQUIRE(prepare_nix_daemon(plan));
+    const auto text = read_file(directory + "/nix.conf");
+    REQUIRE(text);
+    CHECK(text->ends_with("\nallowed-users = " + plan.owner + "\n"));
+    const auto names = list_directory(AT_FDCWD, directory);
+    REQUIRE(names);
+    for (const auto& made : *names) REQUIRE(remove_tree(AT_FDCWD, directory + "/" + made));
+  }
+  REQUIRE(remove_tree(AT_FDCWD, directory));
+}
+
 TEST_CASE("a proof holds for exactly one emulator, architecture and scope") {
   char name[] = "/tmp/emud-unit-XXXXXX";
   const std::string directory = ::mkdtemp(name);
