@@ -9,7 +9,7 @@
 #include <cstdlib>
 
 #include "base/log.h"
-#include "daemon/peer.h"
+#include "daemon/users.h"
 
 namespace emud {
 
@@ -52,11 +52,11 @@ Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan 
   return started;
 }
 
-void set_up_nix(KeeperPlan& plan, Lease& lease,
-                const std::vector<const Architecture*>& architectures,
-                std::vector<std::string>& notes) {
+Task<Result<void>> set_up_nix(KeeperPlan& plan, Lease& lease,
+                              const std::vector<const Architecture*>& architectures,
+                              std::vector<std::string>& notes) {
   const std::string systems = nix_systems(architectures);
-  if (systems.empty()) return;
+  if (systems.empty()) co_return Result<void>{};
   const bool is_private = plan.mode != KeeperMode::host;
   const bool in_machine_store = uses_machine_store(plan.command.environment);
   plan.builds_in_nix_store = is_private && in_machine_store;
@@ -64,7 +64,7 @@ void set_up_nix(KeeperPlan& plan, Lease& lease,
     // In the host scope the machine's nix-daemon sees the handler too.
     set_nix_environment(plan.command.environment,
                         is_private ? NixSetup::caller_store : NixSetup::named_store, systems, {});
-    return;
+    co_return Result<void>{};
   }
   if (!is_private) {
     const auto missing = missing_nix_settings(architectures);
@@ -74,8 +74,10 @@ void set_up_nix(KeeperPlan& plan, Lease& lease,
           "restart it, or use --scope private, which needs no change",
           systems, fmt::join(missing, "`, `"), system_nix_conf));
     }
-    return;
+    co_return Result<void>{};
   }
+  auto owner = co_await user_name(plan.identity.uid);
+  if (!owner) co_return std::unexpected(std::move(owner).error());
   // Where nix-daemon would have its builders' directories anyway: a runtime directory may be too
   // small for them.
   const char* folder = std::getenv("TMPDIR");
@@ -84,8 +86,9 @@ void set_up_nix(KeeperPlan& plan, Lease& lease,
   plan.nix_daemon = NixDaemonPlan{.directory = lease.directory,
                                   .temporary = lease.record.temporary,
                                   .systems = systems,
-                                  .owner = user_name(plan.identity.uid)};
+                                  .owner = *std::move(owner)};
   set_nix_remote(plan.command.environment, *plan.nix_daemon);
+  co_return Result<void>{};
 }
 
 }  // namespace emud

@@ -25,10 +25,11 @@ struct StartedKeeper {
 // pid. The plan's report and channel are made here.
 [[nodiscard]] Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan plan);
 
-// Decides how Nix inside the lease builds, and what the user should know.
-void set_up_nix(KeeperPlan& plan, Lease& lease,
-                const std::vector<const Architecture*>& architectures,
-                std::vector<std::string>& notes);
+// Decides how Nix inside the lease builds, and what the user should know. An error if the user's
+// name cannot be found out.
+[[nodiscard]] Task<Result<void>> set_up_nix(KeeperPlan& plan, Lease& lease,
+                                            const std::vector<const Architecture*>& architectures,
+                                            std::vector<std::string>& notes);
 
 // Ends the lease unless it was released to somebody else.
 class [[nodiscard]] LeaseGuard {

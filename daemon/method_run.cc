@@ -196,7 +196,11 @@ Task<Result<StartedKeeper>> bring_up(CallContext& context, const wire::RunCall& 
     plan.handlers.push_back({architecture, *std::move(emulator), proven});
   }
   if (lease.is_ending()) co_return was_ended(lease);
-  if (request.nix.value_or(false)) set_up_nix(plan, lease, architectures, notes);
+  if (request.nix.value_or(false)) {
+    const auto set_up = co_await set_up_nix(plan, lease, architectures, notes);
+    if (!set_up) co_return std::unexpected(set_up.error());
+    if (lease.is_ending()) co_return was_ended(lease);
+  }
   auto keeper = start_keeper(services, lease, std::move(plan));
   if (!keeper) co_return std::unexpected(keeper.error());
   if (auto up = co_await follow_bring_up(context, *keeper, lease); !up)

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -206,15 +205,6 @@ Result<PeerCredentials> read_peer(int socket) {
 
 bool is_alive(const PeerCredentials& peer) {
   return !has_ended(peer.pidfd.get());
-}
-
-std::string user_name(uid_t uid) {
-  passwd entry{};
-  passwd* found = nullptr;
-  char buffer[4096];
-  if (::getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr)
-    return entry.pw_name;
-  return std::to_string(uid);
 }
 
 Result<Identity> read_identity(const PeerCredentials& peer, mode_t umask) {

@@ -26,9 +26,6 @@ struct PeerCredentials {
 // Whether the process that connected still runs.
 [[nodiscard]] bool is_alive(const PeerCredentials& peer);
 
-// The user's name, or the number where there is no name.
-[[nodiscard]] std::string user_name(uid_t uid);
-
 // What the peer is limited to, for a command that runs as it (invariant 5). Everything is read from
 // /proc/<pid> and believed only if the pidfd says afterwards that the process still lives. Refused,
 // each with its reason: a peer in other namespaces or under another root (permission_denied,

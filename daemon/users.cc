@@ -23,7 +23,25 @@ using namespace std::chrono_literals;
 constexpr auto database_limit = 10s;
 constexpr std::size_t file_limit = 16 << 20;
 
-bool ask_database(uid_t user, const std::string& group) {
+// What getpwuid_r(3) has of a user; nullptr: nothing.
+struct UserEntry {
+  explicit UserEntry(uid_t user) {
+    if (::getpwuid_r(user, &entry, buffer, sizeof buffer, &found) != 0) found = nullptr;
+  }
+  UserEntry(const UserEntry&) = delete;
+  UserEntry& operator=(const UserEntry&) = delete;
+
+  passwd entry{};
+  passwd* found = nullptr;
+  char buffer[16384];
+};
+
+std::string name_by_database(uid_t user) {
+  const UserEntry entry{user};
+  return entry.found != nullptr ? entry.found->pw_name : std::to_string(user);
+}
+
+bool is_member_by_database(uid_t user, const std::string& group) {
   ::group group_entry{};
   ::group* group_found = nullptr;
   std::vector<char> group_buffer(1 << 20);  // all members' names are in it
@@ -32,21 +50,28 @@ bool ask_database(uid_t user, const std::string& group) {
       group_found == nullptr) {
     return false;
   }
-  passwd user_entry{};
-  passwd* user_found = nullptr;
-  char user_buffer[16384];
-  if (::getpwuid_r(user, &user_entry, user_buffer, sizeof user_buffer, &user_found) != 0 ||
-      user_found == nullptr) {
-    return false;
-  }
+  const UserEntry entry{user};
+  if (entry.found == nullptr) return false;
   int count = 64;
   std::vector<gid_t> groups(static_cast<std::size_t>(count));
-  while (::getgrouplist(user_found->pw_name, user_found->pw_gid, groups.data(), &count) < 0) {
+  while (::getgrouplist(entry.found->pw_name, entry.found->pw_gid, groups.data(), &count) < 0) {
     if (static_cast<std::size_t>(count) <= groups.size()) return false;
     groups.resize(static_cast<std::size_t>(count));
   }
   groups.resize(static_cast<std::size_t>(count));
   return std::ranges::find(groups, group_found->gr_gid) != groups.end();
+}
+
+// work: in a helper process. action: for the error.
+Task<Result<std::string>> ask_database(Work work, std::string_view action, uid_t user) {
+  using asio::experimental::awaitable_operators::operator||;
+  asio::steady_timer limit{co_await asio::this_coro::executor, database_limit};
+  auto outcome = co_await (run_worker(std::move(work)) || limit.async_wait(asio::use_awaitable));
+  if (outcome.index() == 0) co_return std::get<0>(std::move(outcome));
+  co_return fail(Errc::timed_out, action, fmt::format("user {}", user),
+                 "the system's user database does not answer",
+                 "Look at nsswitch.conf(5) and the services it names (`getent passwd`, "
+                 "`getent group`)");
 }
 
 struct AccountLine {
@@ -76,20 +101,17 @@ void for_each_entry(const char* file, const Visit& visit) {
 }  // namespace
 
 Task<Result<bool>> is_member(uid_t user, std::string group) {
-  using asio::experimental::awaitable_operators::operator||;
   Work work = [user, group]() -> Result<std::string> {
-    return ask_database(user, group) ? "yes" : "no";
+    return is_member_by_database(user, group) ? "yes" : "no";
   };
-  asio::steady_timer limit{co_await asio::this_coro::executor, database_limit};
-  auto outcome = co_await (run_worker(std::move(work)) || limit.async_wait(asio::use_awaitable));
-  if (outcome.index() == 1) {
-    co_return fail(Errc::timed_out, "look up the groups of", fmt::format("user {}", user),
-                   "the system's user database does not answer",
-                   "Look at nsswitch.conf(5) and the services it names (`getent group`)");
-  }
-  auto& answer = std::get<0>(outcome);
-  if (!answer) co_return std::unexpected(std::move(answer).error());
+  const auto answer = co_await ask_database(std::move(work), "look up the groups of", user);
+  if (!answer) co_return std::unexpected(answer.error());
   co_return *answer == "yes";
+}
+
+Task<Result<std::string>> user_name(uid_t user) {
+  Work work = [user]() -> Result<std::string> { return name_by_database(user); };
+  co_return co_await ask_database(std::move(work), "look up the name of", user);
 }
 
 std::string display_name(uid_t user) {

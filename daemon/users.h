@@ -15,6 +15,10 @@ namespace emud {
 // group is no membership.
 [[nodiscard]] Task<Result<bool>> is_member(uid_t user, std::string group);
 
+// The user's name by getpwuid(3), as every program of his sees it; the number as text where there
+// is none. The same errors.
+[[nodiscard]] Task<Result<std::string>> user_name(uid_t user);
+
 // For messages: the user's name out of /etc/passwd, which never blocks; the number as text for whom
 // that does not know.
 [[nodiscard]] std::string display_name(uid_t user);
