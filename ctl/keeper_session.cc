@@ -1,5 +1,6 @@
 #include "ctl/keeper_session.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "sandbox/descendants.h"
 #include "wire/errors.h"
 
@@ -42,8 +44,12 @@ Result<int> KeeperSession::run() {
   session_.keeper.reset();
   // Rootless, the namespaces and all in them are gone when this child is.
   [[maybe_unused]] const auto ended = session_.keeper_process.wait(keeper_patience_ms);
+  session_.keeper_process = Child{};
   if (!outcome && session_.other_children)
     EMUD_TRY(end_descendants(keeper_patience_ms, *session_.other_children));
+  if (!session_.temporary.empty()) {
+    [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, session_.temporary);
+  }
   return outcome;
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <csignal>
 #include <iterator>
+#include <random>
 
 #include "base/paths.h"
 #include "emulator/acquire.h"
@@ -143,6 +144,11 @@ Result<Planned> Engine::plan(KeeperMode mode) const {
                         proofs.has(architecture->name, emulator.manifest().digest, "rootless");
     plan.handlers.push_back({architecture, std::move(emulator), proven});
   }
+  if (request.call.nix.value_or(false)) {
+    plan.temporary =
+        nix_temporary(plan.command.environment,
+                      fmt::format("emud-{}-{:08x}", plan.lease, std::random_device{}()));
+  }
   const std::string systems = nix_systems(architectures.foreign);
   if (request.call.nix.value_or(false) && !systems.empty()) {
     const bool own = owns_nix_store(plan.identity.uid);
@@ -182,6 +188,7 @@ Result<RunSession> Engine::start(KeeperMode mode) const {
   EMUD_TRY(follow(Channel{std::move(report.first)}, keeper, made));
   RunSession session;
   session.lease = made.lease;
+  session.temporary = std::move(made.temporary);
   session.scope = "private";
   session.architectures = names_of(architectures.foreign);
   session.native = architectures.native;

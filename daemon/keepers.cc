@@ -13,6 +13,18 @@
 
 namespace emud {
 
+namespace {
+
+// Where nix-daemon would have its builders' directories anyway: a runtime directory may be too
+// small for them.
+std::string builders_folder() {
+  if (auto folder = nix_builds_directory(); !folder.empty()) return folder;
+  const char* folder = std::getenv("TMPDIR");
+  return folder != nullptr ? folder : "/tmp";
+}
+
+}  // namespace
+
 LeaseGuard::~LeaseGuard() {
   if (lease_) leases_.post_end(std::move(lease_));
 }
@@ -55,6 +67,9 @@ Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan 
 Task<Result<void>> set_up_nix(KeeperPlan& plan, Lease& lease,
                               const std::vector<const Architecture*>& architectures,
                               std::vector<std::string>& notes) {
+  const auto own = fmt::format("emud-command-{}", lease.record.id);
+  lease.record.command_temporary = nix_temporary(plan.command.environment, own);
+  plan.temporary = lease.record.command_temporary;
   const std::string systems = nix_systems(architectures);
   if (systems.empty()) co_return Result<void>{};
   const bool is_private = plan.mode != KeeperMode::host;
@@ -78,11 +93,7 @@ Task<Result<void>> set_up_nix(KeeperPlan& plan, Lease& lease,
   }
   auto owner = co_await user_name(plan.identity.uid);
   if (!owner) co_return std::unexpected(std::move(owner).error());
-  // Where nix-daemon would have its builders' directories anyway: a runtime directory may be too
-  // small for them.
-  const char* folder = std::getenv("TMPDIR");
-  lease.record.temporary =
-      fmt::format("{}/emud-lease-{}", folder != nullptr ? folder : "/tmp", lease.record.id);
+  lease.record.temporary = fmt::format("{}/emud-lease-{}", builders_folder(), lease.record.id);
   plan.nix_daemon = NixDaemonPlan{.directory = lease.directory,
                                   .temporary = lease.record.temporary,
                                   .systems = systems,

@@ -15,6 +15,7 @@ std::string to_json(const LeaseRecord& record) {
                         {"architectures", record.architectures},
                         {"emulators", record.emulators},
                         {"uid", record.uid},
+                        {"gid", record.gid},
                         {"payer", record.payer},
                         {"pid", record.pid},
                         {"pidStart", record.pid_start},
@@ -23,6 +24,7 @@ std::string to_json(const LeaseRecord& record) {
                         {"keeperStart", record.keeper_start},
                         {"cgroup", record.cgroup},
                         {"temporary", record.temporary},
+                        {"commandTemporary", record.command_temporary},
                         {"purpose", record.purpose},
                         {"started", record.started},
                         {"ends", record.ends},
@@ -42,6 +44,7 @@ Result<LeaseRecord> lease_record_from_json(std::string_view text) {
     json.at("architectures").get_to(record.architectures);
     record.emulators = json.value("emulators", std::vector<std::string>{});
     json.at("uid").get_to(record.uid);
+    record.gid = json.value("gid", gid_t{record.uid});
     record.payer = json.value("payer", record.uid);
     json.at("pid").get_to(record.pid);
     record.pid_start = json.value("pidStart", std::uint64_t{0});
@@ -50,6 +53,7 @@ Result<LeaseRecord> lease_record_from_json(std::string_view text) {
     json.at("keeperStart").get_to(record.keeper_start);
     json.at("cgroup").get_to(record.cgroup);
     json.at("temporary").get_to(record.temporary);
+    record.command_temporary = json.value("commandTemporary", std::string{});
     json.at("purpose").get_to(record.purpose);
     json.at("started").get_to(record.started);
     record.ends = json.value("ends", std::int64_t{0});

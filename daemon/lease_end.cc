@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 
@@ -13,6 +14,7 @@
 #include "daemon/handover.h"
 #include "daemon/leases.h"
 #include "daemon/worker.h"
+#include "sandbox/identity.h"
 #include "sandbox/strays.h"
 
 namespace emud {
@@ -42,6 +44,30 @@ Task<Result<void>> remove_in_worker(std::string path) {
   const auto removed = co_await run_worker(remove);
   if (!removed) co_return std::unexpected(removed.error());
   co_return Result<void>{};
+}
+
+// As the lease's user: the path is of his choice. What he may not remove, or a file system that
+// does not answer, holds nothing up.
+Task<void> remove_as_user(const LeaseRecord& record) {
+  using asio::experimental::awaitable_operators::operator||;
+  Work remove = [uid = record.uid, gid = record.gid,
+                 path = record.command_temporary]() -> Result<std::string> {
+    Identity user;
+    user.uid = uid;
+    user.gid = gid;
+    EMUD_TRY(become(user));
+    EMUD_TRY(remove_tree(AT_FDCWD, path));
+    return std::string{};
+  };
+  asio::steady_timer limit{co_await asio::this_coro::executor, end_limit};
+  const auto outcome =
+      co_await (run_worker(std::move(remove)) || limit.async_wait(asio::use_awaitable));
+  if (outcome.index() == 0 && std::get<0>(outcome)) co_return;
+  log(Level::warning,
+      fmt::format("the temporary directory {} of {} could not be removed{}",
+                  record.command_temporary, name_of(record),
+                  outcome.index() == 0 ? ": " + std::get<0>(outcome).error().message()
+                                       : std::string{" in time"}));
 }
 
 }  // namespace
@@ -151,6 +177,7 @@ Task<Result<void>> Leases::clear(std::shared_ptr<Lease> lease) {
     auto removed = co_await remove_in_worker(lease->record.temporary);
     if (!removed) co_return removed;
   }
+  if (!lease->record.command_temporary.empty()) co_await remove_as_user(lease->record);
   if (auto removed = remove_tree(AT_FDCWD, lease->directory); !removed) co_return removed;
   for (auto& hold : std::exchange(lease->holds, {})) co_await hold.release();
   lease->holder_pidfd.reset();

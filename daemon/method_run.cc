@@ -247,6 +247,7 @@ Task<Result<std::string>> run(CallContext& context) {
   record.scope = plan.mode == KeeperMode::host ? "host" : "private";
   record.architectures = names_of(architectures->foreign);
   record.uid = context.caller.peer().uid;
+  record.gid = context.caller.peer().gid;
   record.payer = context.caller.peer().payer;
   record.pid = context.caller.peer().pid;
   record.purpose = purpose_of(*request);

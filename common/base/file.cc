@@ -111,9 +111,21 @@ Result<std::vector<std::string>> list_directory(int directory, const std::string
   return names;
 }
 
+namespace {
+
+// Its owner may have taken the rights on it from himself, as in a Nix store.
+void allow_removal_in(int directory, const std::string& name) {
+  const UniqueFd place{
+      ::openat(directory, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  if (place) ::chmod(fmt::format("/proc/self/fd/{}", place.get()).c_str(), 0700);
+}
+
+}  // namespace
+
 Result<> remove_tree(int directory, const std::string& name) {
   if (::unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) return {};
   if (errno != EISDIR && errno != EPERM) return fail_errno("remove", name);
+  if (::geteuid() != 0) allow_removal_in(directory, name);
   EMUD_ASSIGN(const auto names, list_directory(directory, name));
   EMUD_ASSIGN(const UniqueFd fd, open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   for (const auto& entry : names) EMUD_TRY(remove_tree(fd.get(), entry));

@@ -43,7 +43,8 @@ enum class Durability { until_reboot, durable };
 // mode.
 [[nodiscard]] Result<UniqueFd> make_directories(const std::string& path, mode_t mode);
 
-// Removes a directory and all below it, never crossing a symbolic link. A missing one is no error.
+// Removes a directory and all below it, never crossing a symbolic link. A missing one is no error,
+// nor is a directory of this user's that he has taken the rights on from himself.
 [[nodiscard]] Result<> remove_tree(int directory, const std::string& name);
 
 // The names in a directory, without "." and "..", sorted.

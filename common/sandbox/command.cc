@@ -155,6 +155,16 @@ Result<> install_fds(std::vector<CommandFd> fds) {
   return {};
 }
 
+Result<UniqueFd> take_over_terminal(const Command& command) {
+  UniqueFd terminal;
+  for (const auto& [number, fd] : command.fds) {
+    if (number != command.terminal) continue;
+    EMUD_ASSIGN(terminal, fd.duplicate());
+    if (::ioctl(terminal.get(), TIOCSCTTY, 0) != 0) return fail_errno("take over", "the terminal");
+  }
+  return terminal;
+}
+
 Error execute(const std::vector<std::string>& arguments,
               const std::vector<std::string>& environment) {
   auto argument_pointers = pointers(arguments);

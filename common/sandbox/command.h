@@ -28,6 +28,11 @@ struct Command {
 // inheritable. Everything else stays close-on-exec.
 [[nodiscard]] Result<> install_fds(std::vector<CommandFd> fds);
 
+// A descriptor of the command's terminal, which becomes the controlling terminal of this process:
+// it leads a session that has none (tty_ioctl(4), TIOCSCTTY). None where the command has no
+// terminal.
+[[nodiscard]] Result<UniqueFd> take_over_terminal(const Command& command);
+
 // Replaces this process by the command (execve(2) along the PATH of the command's own environment,
 // as execvp(3) does, without its fallback to a shell). Returns only the failure: command_not_found
 // or command_not_executable.

@@ -20,8 +20,9 @@
 #include "sandbox/descendants.h"
 #include "sandbox/keeper_reply.h"
 #include "sandbox/keeper_setup.h"
+#include "sandbox/keeper_temporary.h"
 #include "sandbox/namespaces.h"
-#include "sandbox/signal_as.h"
+#include "sandbox/run_as.h"
 #include "wire/errors.h"
 #include "wire/messages.h"
 
@@ -207,16 +208,8 @@ void Keeper::start() {
                   start_nix_daemon(*plan_.nix_daemon, *std::move(nix_socket_), cgroup_fd()));
       nix_socket_.reset();
     }
-    if (plan_.command.terminal) {
-      for (const auto& entry : plan_.command.fds) {
-        if (entry.number != *plan_.command.terminal) continue;
-        EMUD_ASSIGN(terminal_, entry.fd.duplicate());
-        // tty_ioctl(4): the session's leader, which has none yet, takes it as its controlling
-        // terminal.
-        if (::ioctl(terminal_.get(), TIOCSCTTY, 0) != 0)
-          return fail_errno("take over", "the terminal");
-      }
-    }
+    EMUD_ASSIGN(terminal_, take_over_terminal(plan_.command));
+    make_temporary(plan_);
     StartOptions options{.cgroup = cgroup_fd()};
     if (is_rootless()) {
       options.clone_flags = CLONE_NEWUSER;
@@ -246,7 +239,8 @@ void Keeper::signal(const wire::Call& call) {
     // another's. The foreground group can: the terminal still names it when it has ended.
     bool sent = false;
     if (foreground > 0 && foreground != group && !is_rootless()) {
-      sent = signal_group_as(plan_.identity, foreground, number);
+      sent = run_as(plan_.identity, -1,
+                    [foreground, number] { return ::kill(-foreground, number) == 0; });
     } else {
       group = foreground > 0 ? foreground : group;
       sent = group > 0 && ::kill(-group, number) == 0;
@@ -346,8 +340,8 @@ void Keeper::ask_to_end() {
 void Keeper::end_everything() {
   command_.forget();
   nix_daemon_.forget();
-  if (plan_.mode !=
-      KeeperMode::private_rootless) {  // there the PID namespace ends with this process
+  // There the PID namespace ends with this process.
+  if (plan_.mode != KeeperMode::private_rootless || !plan_.temporary.empty()) {
     if (plan_.cgroup) {
       if (auto killed = plan_.cgroup->kill(); !killed && killed.error().code != Errc::not_found)
         log(killed.error());
@@ -356,6 +350,7 @@ void Keeper::end_everything() {
   }
   if (plan_.cgroup) [[maybe_unused]]
     const auto removed = plan_.cgroup->remove();
+  remove_temporary(plan_, end_limit_ms);
   if (plan_.nix_daemon) {
     [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, plan_.nix_daemon->temporary);
   }

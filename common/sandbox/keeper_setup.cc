@@ -54,15 +54,15 @@ Result<> enter_rootless_namespaces(const KeeperPlan& plan) {
   return {};
 }
 
-// The probe's identity within the keeper's namespaces.
-Identity probe_identity(const KeeperPlan& plan) {
-  if (plan.mode == KeeperMode::private_identity) return plan.identity;
+}  // namespace
+
+Identity identity_within(const KeeperPlan& plan) {
+  if (plan.mode == KeeperMode::private_identity || plan.mode == KeeperMode::host)
+    return plan.identity;
   Identity mapped;  // only id 0, which is the caller, exists here, and setgroups is denied
   mapped.keep_groups = true;
   return mapped;
 }
-
-}  // namespace
 
 Result<> report_step(Channel& report, std::string_view step, std::string_view object) {
   wire::RunReply reply;
@@ -94,7 +94,7 @@ Result<std::optional<Registry>> bring_up_private(KeeperPlan& plan, Channel& repo
   for (const auto& handler : plan.handlers) {
     if (handler.proven) continue;
     EMUD_TRY(report_step(report, keeper_step::probing, handler.architecture->name));
-    EMUD_ASSIGN(const ProbeReport found, probe(*handler.architecture, probe_identity(plan)));
+    EMUD_ASSIGN(const ProbeReport found, probe(*handler.architecture, identity_within(plan)));
     EMUD_TRY(require_ready(found, *handler.architecture));
     EMUD_TRY(report_step(report, keeper_step::proven, handler.architecture->name));
   }

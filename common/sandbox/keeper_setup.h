@@ -14,6 +14,9 @@ namespace emud {
 // (binfmt_misc.c, bm_put_super).
 [[nodiscard]] Result<std::optional<Registry>> bring_up_private(KeeperPlan& plan, Channel& report);
 
+// The plan's identity as it is within the keeper's namespaces.
+[[nodiscard]] Identity identity_within(const KeeperPlan& plan);
+
 // Tells the parent of a step.
 [[nodiscard]] Result<> report_step(Channel& report, std::string_view step, std::string_view object);
 

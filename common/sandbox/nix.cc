@@ -19,28 +19,14 @@
 
 #include "base/file.h"
 #include "base/paths.h"
+#include "sandbox/environment.h"
 
 namespace emud {
 namespace {
 
 constexpr const char* nix_database = "/nix/var/nix/db";
 constexpr const char* nix_store = "/nix/store";
-
-void set_variable(std::vector<std::string>& environment, std::string_view name,
-                  std::string_view value) {
-  const std::string prefix = fmt::format("{}=", name);
-  std::erase_if(environment,
-                [&](const std::string& variable) { return variable.starts_with(prefix); });
-  environment.push_back(prefix + std::string{value});
-}
-
-std::string variable(const std::vector<std::string>& environment, std::string_view name) {
-  const std::string prefix = fmt::format("{}=", name);
-  for (const std::string& entry : environment) {
-    if (entry.starts_with(prefix)) return entry.substr(prefix.size());
-  }
-  return {};
-}
+constexpr const char* nix_builds = "/nix/var/nix/builds";
 
 // The words of every `extra-platforms` line of a nix.conf, included files too (nix.conf(5)); depth
 // ends a loop of includes.
@@ -130,6 +116,16 @@ void set_nix_environment(std::vector<std::string>& environment, NixSetup setup,
       config += "require-drop-supplementary-groups = false\n";
   }
   set_variable(environment, "NIX_CONFIG", config);
+}
+
+std::string nix_temporary(const std::vector<std::string>& environment, std::string_view name) {
+  std::string folder = variable(environment, "TMPDIR");
+  if (folder.empty()) folder = "/tmp";
+  return folder.starts_with('/') ? fmt::format("{}/{}", folder, name) : std::string{};
+}
+
+std::string nix_builds_directory() {
+  return ::access(nix_builds, F_OK) == 0 ? nix_builds : "";
 }
 
 void set_nix_remote(std::vector<std::string>& environment, const NixDaemonPlan& plan) {

@@ -40,11 +40,20 @@ enum class NixSetup {
 void set_nix_environment(std::vector<std::string>& environment, NixSetup setup,
                          const std::string& systems, const std::string& store);
 
+// Where a Nix with this environment has its temporary files: the path of that name there. Empty
+// where TMPDIR is not absolute.
+[[nodiscard]] std::string nix_temporary(const std::vector<std::string>& environment,
+                                        std::string_view name);
+
+// Where Nix since 2.30 has its builders' directories whatever TMPDIR is (nix.conf(5), build-dir);
+// it takes none that everybody may write. Empty where no such Nix has been.
+[[nodiscard]] std::string nix_builds_directory();
+
 // The lease's nix-daemon, started inside the lease's namespaces as their root.
 struct NixDaemonPlan {
   std::string directory;  // of the lease, for nix.conf and the socket; exists
-  std::string temporary;  // its TMPDIR, made here, removed with the lease: what killed builders
-                          // leave goes too
+  std::string temporary;  // for its builders' directories, made here, removed with the lease: what
+                          // killed builders leave goes too
   std::string systems;    // nix_systems()
   std::string owner;      // the only user it serves: a name, or a number where there is no name
 };

@@ -56,12 +56,15 @@ Result<NixDaemonSocket> prepare_nix_daemon(const NixDaemonPlan& plan) {
                       "The nix-daemon of the lease needs it for its builders' directories");
   }
   EMUD_ASSIGN(const UniqueFd directory, open_at(AT_FDCWD, plan.directory, O_RDONLY | O_DIRECTORY));
-  const std::string configuration = fmt::format(
+  std::string configuration = fmt::format(
       "# Made by emud for one lease; the machine's own settings come first.\n"
       "!include {}\n"
       "extra-extra-platforms = {}\n"
       "allowed-users = {}\n",
       system_nix_conf, plan.systems, plan.owner);
+  // Else TMPDIR counts, and an older Nix would warn of the setting.
+  if (!nix_builds_directory().empty())
+    configuration += fmt::format("build-dir = {}\n", plan.temporary);
   EMUD_TRY(
       replace_file(directory.get(), "nix.conf", configuration, 0644, Durability::until_reboot));
 

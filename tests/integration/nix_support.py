@@ -103,14 +103,13 @@ class NixTestCase(TestCase):
             os.chown(path, user.uid, user.uid)
         return folder
 
-    def build(self, folder, *arguments, options=("-a", "aarch64"), user=ALICE, env=None, **more):
-        """emuctl build -- --no-out-link ARGUMENTS. A killed nix-build leaves its temporary directory: that is in the folder."""
-        return self.emuctl("build", *options, "--", "--no-out-link", *arguments, user=user, cwd=folder,
-                           env={"TMPDIR": str(folder)} | (env or {}), **more)
+    def build(self, folder, *arguments, options=("-a", "aarch64"), **more):
+        """emuctl build -- --no-out-link ARGUMENTS."""
+        return self.emuctl("build", *options, "--", "--no-out-link", *arguments, cwd=folder, **more)
 
-    def start_build(self, folder, *arguments, options=("-a", "aarch64"), user=ALICE, **more):
-        process = self.start_emuctl("build", *options, "--", "--no-out-link", *arguments, user=user, cwd=folder,
-                                    env={"TMPDIR": str(folder)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+    def start_build(self, folder, *arguments, options=("-a", "aarch64"), **more):
+        process = self.start_emuctl("build", *options, "--", "--no-out-link", *arguments, cwd=folder,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.stderr.close)
         return process

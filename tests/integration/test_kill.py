@@ -197,8 +197,7 @@ class RandomKills(KillTestCase, NixTestCase):
         def begin():
             name = folder / f"{next(expressions)}.nix"
             name.write_text(expression(derivation(name.stem, "tree")))
-            return self.start_run("--no-out-link", name, verb=("build", "-a", "aarch64", "--"), cwd=folder,
-                                  env={"TMPDIR": str(folder)})
+            return self.start_run("--no-out-link", name, verb=("build", "-a", "aarch64", "--"), cwd=folder)
 
         self.check_emud(begin)
         self.assert_status(self.nix_store("--verify", "--check-contents"), 0)

@@ -83,5 +83,27 @@ TEST_CASE("make_directories makes the missing ones and takes those that are ther
   CHECK(blocked.error().object.find("/file") != std::string::npos);
 }
 
+TEST_CASE("a tree goes whose owner took the rights on it from himself") {
+  const Folder folder;
+  const std::string top = folder.path() + "/a";
+  for (const char* part : {"", "/b", "/b/c"}) REQUIRE(::mkdir((top + part).c_str(), 0700) == 0);
+  const UniqueFd opened = *open_at(AT_FDCWD, top, O_RDONLY | O_DIRECTORY);
+  REQUIRE(replace_file(opened.get(), "file", "x", 0400));
+  constexpr uid_t nobody = 65534;
+  const bool is_root = ::geteuid() == 0;
+  if (is_root) {
+    for (const char* part : {"/file", "/b/c", "/b", ""})
+      REQUIRE(::chown((top + part).c_str(), nobody, nobody) == 0);
+    REQUIRE(::chmod(folder.path().c_str(), 0777) == 0);
+  }
+  for (const auto& [part, mode] : {std::pair{"/b/c", 0000}, {"/b", 0555}, {"", 0300}})
+    REQUIRE(::chmod((top + part).c_str(), static_cast<mode_t>(mode)) == 0);
+  if (is_root) REQUIRE(::seteuid(nobody) == 0);
+  const auto removed = remove_tree(AT_FDCWD, top);
+  if (is_root) REQUIRE(::seteuid(0) == 0);
+  REQUIRE(removed);
+  CHECK(list_directory(AT_FDCWD, folder.path())->empty());
+}
+
 }  // namespace
 }  // namespace emud

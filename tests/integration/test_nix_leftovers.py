@@ -1,0 +1,118 @@
+"""Nix that is killed leaves its temporary directories. Those of a lease go with it: TMPDIR is the caller's own here, and he looks into
+it afterwards."""
+
+import json
+import signal
+
+from nix_support import *
+from test_kill import children
+
+
+class Leftovers(NixTestCase):
+    """Ways to build, each with a kill of emuctl, of the keeper and of the command at the moment when Nix has directories there."""
+
+    def setUp(self):
+        super().setUp()
+        self.expressions = iter(range(100))
+
+    def folder(self, user):
+        path = pathlib.Path(user.home) / "tmp"
+        path.mkdir()
+        os.chown(path, user.uid, user.uid)
+        self.addCleanup(shutil.rmtree, path)
+        return path
+
+    def begin(self, temporary, user, options):
+        """A build that never ends by itself, once its builder runs."""
+        build = self.start_build(self.project(derivation(f"long-{next(self.expressions)}", "tree"), user), user=user,
+                                 options=(*options, "-a", "aarch64"), env={"TMPDIR": str(temporary)})
+        self.wait_for_line(build, "building")
+        self.assertEqual([path.parent.parent for path in temporary.glob("*/nix-build*")][:1], [temporary],
+                         f"Nix has nothing below a directory of the lease: {os.listdir(temporary)}")
+        return build
+
+    def keeper_of(self, build):
+        if not self.emuds:
+            return children(build.pid)[0]
+        record, = (self.emuds[0].runtime / "leases").glob("*/lease.json")
+        return json.loads(record.read_text())["keeper"]
+
+    def check(self, user, options=()):
+        temporary = self.folder(user)
+        for victim in ("emuctl", "keeper", "command"):
+            with self.subTest(victim):
+                before = processes()
+                build = self.begin(temporary, user, options)
+                keeper = self.keeper_of(build)
+                command = next(pid for pid in children(keeper) if "nix-build" in processes().get(pid, ""))
+                os.kill({"emuctl": build.pid, "keeper": keeper, "command": command}[victim], signal.SIGKILL)
+                self.assertEqual(build.wait(SECONDS_TO_END), {"emuctl": -9, "keeper": 125, "command": 137}[victim])
+                self.assertEqual(processes_left(before), {})
+                self.wait_for_leases()
+                self.assertEqual(os.listdir(temporary), [])
+        return temporary
+
+    def wait_for_leases(self):
+        """Until emud has no lease any more."""
+        for emud in self.emuds:
+            deadline = time.monotonic() + SECONDS_TO_END
+            while leases := emud.leases():
+                self.assertLess(time.monotonic(), deadline, f"leases {leases}")
+
+
+class MultiUser(Leftovers):
+    def test_client_of_the_lease_s_daemon(self):
+        self.start_emud()
+        self.check(ALICE)
+
+    def test_root(self):
+        self.start_emud()
+        self.check(ROOT)
+
+    def test_rootless(self):
+        """In a store of the caller's own."""
+        self.check(ALICE, ("--rootless",))
+
+    def test_rootless_root(self):
+        self.check(ROOT, ("--rootless",))
+
+    def test_emud_and_keeper(self):
+        """The next emud removes what a keeper left that died while there was none."""
+        emud = self.start_emud()
+        temporary = self.folder(ALICE)
+        build = self.begin(temporary, ALICE, ())
+        keeper = self.keeper_of(build)
+        emud.kill()
+        os.kill(keeper, signal.SIGKILL)
+        self.assertEqual(build.wait(SECONDS_TO_END), 125)
+        self.assertNotEqual(os.listdir(temporary), [])
+        emud.start()
+        self.wait_for_leases()
+        self.assertEqual(os.listdir(temporary), [])
+
+    def test_directory_that_is_not_there(self):
+        """TMPDIR stays what it was: whether that is an error is the command's to say."""
+        self.start_emud()
+        for options in ((), ("--rootless",)):
+            seen = self.emuctl("run", *options, "-a", "aarch64", "--nix", "--", "printenv", "TMPDIR", env={"TMPDIR": "/run/not-there"})
+            self.assertEqual(seen.stdout, "/run/not-there\n", seen.stderr)
+
+    def test_only_nix_gets_one(self):
+        self.start_emud()
+        seen = self.emuctl("run", "-a", "aarch64", "--", "printenv", "TMPDIR")
+        self.assertEqual(seen.stdout, f"{os.environ['TMPDIR']}\n")
+
+
+class SingleUser(Leftovers):
+    owner = ALICE
+
+    def test_through_emud(self):
+        self.start_emud()
+        self.check(ALICE)
+
+    def test_rootless(self):
+        self.check(ALICE, ("--rootless",))
+
+
+if __name__ == "__main__":
+    main()
