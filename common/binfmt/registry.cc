@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/paths.h"
+#include "binfmt/refusals.h"
 
 #ifndef BINFMTFS_MAGIC
 #define BINFMTFS_MAGIC 0x42494e4d  // linux/magic.h
@@ -37,63 +38,6 @@ Result<UniqueFd> open_mount() {
   return open_at(AT_FDCWD, mount_point, O_RDONLY | O_DIRECTORY);
 }
 
-Failure mount_failure(int error) {
-  constexpr std::string_view action = "mount binfmt_misc at";
-  switch (error) {
-    case ENODEV:
-    case ENOENT:
-      return fail_errno(ENODEV, action, mount_point,
-                        "The kernel has no binfmt_misc: `modprobe binfmt_misc`, or a kernel with "
-                        "CONFIG_BINFMT_MISC");
-    case EPERM:
-    case EACCES:
-      return fail_errno(
-          error, action, mount_point,
-          "Mounting was refused: Linux 6.7 is needed for a private scope; in a container or under "
-          "AppArmor, allow user namespaces to mount, or use --scope host with emud");
-    default:
-      return fail_errno(error, action, mount_point);
-  }
-}
-
-Failure register_failure(int error, const Rule& rule) {
-  constexpr std::string_view action = "register handler";
-  switch (error) {
-    case EROFS:
-      return fail_errno(
-          error, action, rule.name,
-          "binfmt_misc is mounted read-only here, as in some containers and WSL: remount it "
-          "writable (`mount -o remount,rw /proc/sys/fs/binfmt_misc`), or use a private scope");
-    case EEXIST:
-      return fail_errno(
-          error, action, rule.name,
-          fmt::format("Another program made an entry of emud's name with other content: look at "
-                      "{}/{} and remove it if nobody needs it",
-                      mount_point, rule.name));
-    case EPERM:
-      return fail_errno(
-          error, action, rule.name,
-          "The kernel refused the registration: emud must run as root in this user namespace");
-    case EACCES:
-      return fail_errno(
-          error, action, rule.name,
-          fmt::format("{} must be executable for root, on a file system not mounted noexec",
-                      rule.interpreter));
-    case ENOENT:
-      return fail_errno(
-          error, action, rule.name,
-          fmt::format("The interpreter {} is not there: `emuctl emulator list` shows what is "
-                      "installed",
-                      rule.interpreter));
-    case EINVAL:
-      return fail_errno(
-          error, action, rule.name,
-          "The kernel did not take the registration string; please report this with `uname -r`");
-    default:
-      return fail_errno(error, action, rule.name);
-  }
-}
-
 }  // namespace
 
 Result<Registry> Registry::open_host() {
@@ -101,7 +45,7 @@ Result<Registry> Registry::open_host() {
   if (!is_binfmt_misc(directory.get())) {
     if (::mount("binfmt_misc", mount_point.c_str(), "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
                 nullptr) != 0) {
-      return mount_failure(errno);
+      return mount_refused(errno);
     }
     EMUD_ASSIGN(directory, open_mount());
     if (!is_binfmt_misc(directory.get())) {
@@ -124,7 +68,7 @@ Result<Registry> Registry::look_at_host() {
 Result<Registry> Registry::mount_private() {
   if (::mount("binfmt_misc", mount_point.c_str(), "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
               nullptr) != 0) {
-    return mount_failure(errno);
+    return mount_refused(errno);
   }
   EMUD_ASSIGN(UniqueFd directory, open_mount());
   if (!is_binfmt_misc(directory.get())) {
@@ -148,12 +92,12 @@ Result<Registration> Registry::add(const Architecture& architecture,
   Rule rule = make_rule(architecture, emulator.path(), credentials);
   EMUD_ASSIGN(const std::string text, registration_string(rule));
   auto opened = open_at(directory_.get(), "register", O_WRONLY);
-  if (!opened) return register_failure(opened.error().errno_value, rule);
+  if (!opened) return open_refused(opened.error().errno_value);
   if (::write(opened->get(), text.data(), text.size()) < 0) {
     const int error = errno;
-    if (error != EEXIST) return register_failure(error, rule);
+    if (error != EEXIST) return write_refused(error, rule);
     const auto entry = inspect(rule.name);
-    if (!entry || !is_same(*entry, rule)) return register_failure(error, rule);
+    if (!entry || !is_same(*entry, rule)) return write_refused(error, rule);
     if (!entry->enabled) {
       return fail(
           Errc::busy, "register handler", rule.name, "it is there, but somebody has disabled it",
