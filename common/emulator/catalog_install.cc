@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "emulator/install_lock.h"
+#include "emulator/space.h"
 #include "emulator/unfetched.h"
 #include "emulator/unpack.h"
 
@@ -24,9 +25,9 @@ std::vector<CatalogEntry> missing_of(const Store& store, std::span<const Catalog
   return missing;
 }
 
-Result<> install_package(const Store& store, std::span<const CatalogEntry> entries,
-                         const CatalogPackage& package, const FetchPackage& fetch,
-                         const InstallProgressSink& progress) {
+Result<> install_from_package(const Store& store, std::span<const CatalogEntry> entries,
+                              const CatalogPackage& package, const FetchPackage& fetch,
+                              const InstallProgressSink& progress) {
   if (missing_of(store, entries, &package).empty()) return {};
   EMUD_ASSIGN(const Digest digest, Digest::parse(package.sha256));
   EMUD_ASSIGN(const UniqueFd lock, lock_install(store.paths(), digest, [&] {
@@ -65,7 +66,8 @@ Result<std::vector<Manifest>> install_from_catalog(const Store& store,
                                                    const FetchPackage& fetch,
                                                    const InstallProgressSink& progress) {
   for (const CatalogEntry& entry : entries) {
-    EMUD_TRY(install_package(store, entries, *entry.package, fetch, progress));
+    EMUD_TRY(with_space_hint(install_from_package(store, entries, *entry.package, fetch, progress),
+                             store.paths().store()));
   }
   std::vector<Manifest> manifests;
   for (const CatalogEntry& entry : entries) {

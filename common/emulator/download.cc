@@ -194,8 +194,7 @@ class Downloader {
     }
     if (code == fetcher::exit_output_failed) {
       const int error = std::atoi(said.c_str());
-      return fail_errno(error > 0 ? error : EIO, "write to the store", wanted_.name,
-                        "Free some space on the store's filesystem, then install again");
+      return fail_errno(error > 0 ? error : EIO, "write", wanted_.name);
     }
     if (WIFSIGNALED(outcome->status)) {
       blame(shown, fmt::format("emud-fetcher {}", describe_status(outcome->status)));

@@ -7,8 +7,9 @@
 //   Descriptor 0 is a Debian package (deb(5)), a regular file. Each MEMBER ("usr/bin/qemu-arm")
 //   that it has is written to the descriptor 3, 4, ... of the same position, an empty regular file.
 //   For each it prints a line "<member> <size>" to descriptor 1.
-//   Exit status 0; exit_bad_package for an archive that is broken or hostile; 1 for any other
-//   failure; the reason is on descriptor 2.
+//   Exit status 0; exit_bad_package for an archive that is broken or hostile; exit_output_failed
+//   when an output cannot be written, with errno in decimal, a space and the member on descriptor
+//   2; 1 for any other failure; the reason is on descriptor 2.
 //
 // emud-fetcher download
 //   Descriptor 0 holds the job: lines of a key, a space and a value, each key once, in any order:

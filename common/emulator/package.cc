@@ -8,6 +8,7 @@
 #include <string>
 
 #include "emulator/files.h"
+#include "emulator/space.h"
 #include "emulator/unpack.h"
 
 namespace emud {
@@ -92,12 +93,11 @@ Result<std::vector<Manifest>> install_package(const Store& store, int file, std:
   return installed;
 }
 
-}  // namespace
-
-Result<std::vector<Manifest>> install_file(const Store& store, int file, std::string_view name,
+Result<std::vector<Manifest>> install_copy(const Store& store, int file, std::string_view name,
                                            const Digest& expected, const Architecture* wanted) {
   EMUD_ASSIGN(const UniqueFd copy, store.make_temporary());
-  EMUD_TRY(copy_regular_file(file, name, copy.get(), "a copy in the store", max_input_size));
+  EMUD_TRY(
+      copy_regular_file(file, name, copy.get(), fmt::format("a copy of {}", name), max_input_size));
   EMUD_ASSIGN(const auto digest, Digest::of_file(copy.get(), name));
   if (digest != expected) {
     return fail(Errc::digest_mismatch, "verify", name,
@@ -115,6 +115,13 @@ Result<std::vector<Manifest>> install_file(const Store& store, int file, std::st
   }
   return fail(Errc::bad_package, "install", name, "it is neither an ELF program nor a .deb package",
               "Give a static QEMU user-mode emulator or a Debian package of them");
+}
+
+}  // namespace
+
+Result<std::vector<Manifest>> install_file(const Store& store, int file, std::string_view name,
+                                           const Digest& expected, const Architecture* wanted) {
+  return with_space_hint(install_copy(store, file, name, expected, wanted), store.paths().store());
 }
 
 }  // namespace emud

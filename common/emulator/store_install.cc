@@ -4,11 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <optional>
 
 #include "base/file.h"
 #include "emulator/inspect.h"
+#include "emulator/space.h"
 #include "emulator/store.h"
 #include "emulator/store_entry.h"
 #include "emulator/temporary.h"
@@ -84,15 +84,6 @@ Result<Manifest> publish(TemporaryDirectory& temporary, const StoreDirectory& st
       return std::unexpected(discarded.error());
     }
   }
-}
-
-// A full disk is the one failure of install that its user can repair.
-Result<Manifest> with_space_hint(Result<Manifest> result, const std::string& store) {
-  if (!result && result.error().errno_value == ENOSPC) {
-    result.error().object = fmt::format("{} to {}", result.error().object, store);
-    result.error().hint = "Free some space on its filesystem, then install again";
-  }
-  return result;
 }
 
 // Store::install, but for what it adds to the error of a full disk.

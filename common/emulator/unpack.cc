@@ -7,7 +7,9 @@
 
 #include <sys/wait.h>
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <optional>
 
 #include "base/file.h"
@@ -71,6 +73,11 @@ Result<> check_outcome(const UnprivilegedOutcome& outcome, std::string_view name
   const std::string said = first_line(outcome.errors);
   if (WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) == fetcher::exit_bad_package) {
     return fail(Errc::bad_package, "unpack", name, said, package_hint);
+  }
+  if (WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) == fetcher::exit_output_failed) {
+    const int error = std::atoi(said.c_str());
+    const std::string member = said.substr(std::min(said.find(' ') + 1, said.size()));
+    return fail_errno(error > 0 ? error : EIO, "write", fmt::format("{} of {}", member, name));
   }
   if (WIFSIGNALED(outcome.status) &&
       (WTERMSIG(outcome.status) == SIGXCPU || WTERMSIG(outcome.status) == SIGXFSZ)) {

@@ -27,7 +27,8 @@ struct PackageMember {
 
 // Takes those of these members out of a Debian package that it has, in their order. bad_package,
 // with the reason, for an archive that is broken or hostile; not_found when emud-fetcher is not
-// installed; system when it fails otherwise. package is read from its beginning; name is for the
+// installed; ENOSPC and the like, with the member, when an output cannot be written; system when it
+// fails otherwise. package is read from its beginning; name is for the
 // error.
 [[nodiscard]] Result<std::vector<UnpackedEmulator>> unpack_members(
     const Store& store, int package, std::string_view name, std::span<const PackageMember> members);

@@ -8,6 +8,7 @@
 #include "emulator/download.h"
 #include "emulator/install_lock.h"
 #include "emulator/package.h"
+#include "emulator/space.h"
 #include "emulator/url.h"
 
 namespace emud {
@@ -70,7 +71,9 @@ Result<std::vector<Manifest>> install_url(const Store& store, const std::string&
   source.urls.push_back(url);
   source.proxy = options.proxy;
   source.times = DownloadTimes::of_patience(options.patience);
-  EMUD_ASSIGN(const auto downloaded, download(store, source, listener_for(progress, name)));
+  EMUD_ASSIGN(const auto downloaded,
+              with_space_hint(download(store, source, listener_for(progress, name)),
+                              store.paths().store()));
   EMUD_ASSIGN(auto manifests, install_file(store, downloaded.file.get(), name, expected, wanted));
   if (wanted == nullptr) record_all(lock, manifests);
   return manifests;

@@ -42,6 +42,10 @@ int run_unpack(int argc, char** argv) {
   const auto done = unpack(std::move(outputs));
   if (done) return 0;
   const Error& error = done.error();
+  if (error.errno_value != 0 && error.action == "write") {
+    complain(fmt::format("{} {}", error.errno_value, error.object));
+    return fetcher::exit_output_failed;
+  }
   const bool is_bad_package = error.code == Errc::bad_package;
   complain(is_bad_package ? fmt::format("{}: {}", error.object, error.reason) : error.message());
   return is_bad_package ? fetcher::exit_bad_package : 1;

@@ -1,8 +1,10 @@
 """The store under many hands: the same asked for by ten at once, a full disk."""
 
+from essentials import ctypes, libc
 from mirrors import *
 
 TEN = 10
+MS_REMOUNT, MNT_DETACH = 32, 2
 
 
 class StoreCase(TestCase):
@@ -77,6 +79,65 @@ class TenAtOnce(StoreCase):
     def test_rootless(self):
         home, env = self.home()
         self.check(home / "data/emud/store", "--rootless", env=env)
+
+
+def mount_tmpfs(path, size, user=ROOT, flags=0):
+    data = f"size={size},mode=755,uid={user.uid},gid={user.uid}".encode()
+    if libc.mount(b"tmpfs", str(path).encode(), b"tmpfs", flags, data) != 0:
+        raise OSError(ctypes.get_errno(), f"mount {path}")
+
+
+class FullDisk(StoreCase):
+    """A disk that fills in each step of an installation: what was written where, and what to do."""
+
+    def steps(self, steps, directory, install, user=ROOT):
+        """(size of the disk, words of the error) in the order of the steps."""
+        for size, *words in steps:
+            with self.subTest(words=words):
+                mount_tmpfs(directory, size, user, MS_REMOUNT)
+                done = install()
+                self.assert_status(done, 1)
+                for word in (*words, str(directory), "No space left on device", "Free some space"):
+                    self.assertIn(word, done.stderr)
+                self.assertEqual(self.names(directory / "emud/store" if user != ROOT else directory / "store"), [])
+        self.assertLess(os.statvfs(directory).f_blocks - os.statvfs(directory).f_bfree, 32, "blocks are not free again")
+        mount_tmpfs(directory, 2 ** 28, user, MS_REMOUNT)
+        self.assert_status(install(), 0)
+
+    def sizes(self, copies):
+        """A disk with room for that many copies of the package but one, that fills in the last, in unpacking, in the store."""
+        package, first = len(self.package), len(self.binaries["aarch64"])
+        unpacked = sum(len(binary) for binary in self.binaries.values())
+        return {"copy": copies * package - package // 2, "unpack": copies * package + first // 2,
+                "store": copies * package + unpacked + first // 2}
+
+    def test_by_url_through_emud(self):
+        emud = Emud()
+        self.emuds.append(emud)
+        self.addCleanup(self.end_emud, emud)
+        emud.state.mkdir()
+        mount_tmpfs(emud.state, 2 ** 20)
+        self.addCleanup(lambda: libc.umount2(str(emud.state).encode(), MNT_DETACH))
+        emud.start()
+        mirror = self.mirror()
+        url = mirror.url("/good/x.deb")
+        size = self.sizes(2)
+        self.steps([(len(self.package) // 2, f"write {url}"), (size["copy"], f"write a copy of {url}"),
+                    (size["unpack"], "write usr/bin/qemu-aarch64-static"), (size["store"], "write qemu-aarch64")],
+                   emud.state, lambda: self.emuctl(*self.words(mirror), user=ROOT))
+
+    def test_a_file_rootless(self):
+        home, env = self.home()
+        data = home / "data"
+        data.mkdir()
+        mount_tmpfs(data, 2 ** 20, ALICE)
+        self.addCleanup(lambda: libc.umount2(str(data).encode(), MNT_DETACH))
+        file = home / "x.deb"
+        file.write_bytes(self.package)
+        words = ("emulator", "install", "--rootless", "--file", file, "--sha256", sha256(self.package))
+        size = self.sizes(1)
+        self.steps([(size["copy"], f"write a copy of {file}"), (size["unpack"], "write usr/bin/qemu-aarch64-static"),
+                    (size["store"], "write qemu-aarch64")], data, lambda: self.emuctl(*words, env=env), ALICE)
 
 
 if __name__ == "__main__":
