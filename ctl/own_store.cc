@@ -17,6 +17,7 @@ Result<OwnStore> OwnStore::open() {
   EMUD_ASSIGN(Paths paths, Paths::user());
   EMUD_ASSIGN(Catalog catalog, Catalog::load(paths));
   Store store{paths};
+  (void)store.sweep();  // what cannot be removed disturbs nobody
   return OwnStore{std::move(paths), std::move(store), std::move(catalog)};
 }
 
@@ -43,22 +44,29 @@ Result<std::vector<wire::ListedEmulator>> OwnStore::list() const {
   const MayFetch may_fetch = [&](const CatalogPackage& package) {
     return !unfetched.recall(package);
   };
+  auto holders = store.holders();
   for (const auto& one : list_emulators(installed, catalog, {}, may_fetch)) {
     emulators.push_back(wire::as_message(one));
+    emulators.back().used_by = std::move(holders[one.digest]);
   }
   return emulators;
 }
 
 Result<std::vector<wire::CheckedEmulator>> OwnStore::verify() const {
+  auto holders = store.holders();  // before what changed is moved away
   EMUD_ASSIGN(const auto checked, store.verify());
   std::vector<wire::CheckedEmulator> emulators;
-  for (const auto& one : checked) emulators.push_back(wire::as_message(one));
+  for (const auto& one : checked) {
+    emulators.push_back(wire::as_message(one));
+    emulators.back().used_by = std::move(holders[one.digest]);
+  }
   return emulators;
 }
 
 Result<std::vector<wire::Emulator>> OwnStore::prune() const {
   EMUD_ASSIGN(const auto installed, store.list());
-  EMUD_ASSIGN(const auto removed, store.prune(default_digests(installed, catalog, {})));
+  EMUD_ASSIGN(const auto removed, store.take_out_all_but(default_digests(installed, catalog, {})));
+  EMUD_TRY(store.sweep());
   return as_messages(removed);
 }
 

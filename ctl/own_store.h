@@ -15,7 +15,8 @@ struct OwnStore {
   Store store;
   Catalog catalog;
 
-  // Nothing is made. The errors of Paths::user and Catalog::load.
+  // Nothing is made, and what killed installations have left is removed. The errors of Paths::user
+  // and Catalog::load.
   [[nodiscard]] static Result<OwnStore> open();
 
   // From the catalog: that version, or the default where it is empty.

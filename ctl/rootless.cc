@@ -13,6 +13,7 @@
 #include "base/paths.h"
 #include "emulator/acquire.h"
 #include "emulator/catalog_fetch.h"
+#include "emulator/in_use.h"
 #include "emulator/wanted.h"
 #include "sandbox/descendants.h"
 #include "sandbox/keeper.h"
@@ -140,6 +141,8 @@ Result<Planned> Engine::plan(KeeperMode mode) const {
     const Architecture* architecture = architectures.foreign[i];
     add_notes(planned.notes, emulators[i], *architecture, catalog);
     EMUD_ASSIGN(VerifiedEmulator emulator, store.get(emulators[i].manifest.digest));
+    EMUD_ASSIGN(UniqueFd in_use, hold_entry(emulator));
+    plan.in_use.push_back(std::move(in_use));
     const bool proven = !request.call.fresh.value_or(false) &&
                         proofs.has(architecture->name, emulator.manifest().digest, "rootless");
     plan.handlers.push_back({architecture, std::move(emulator), proven});
@@ -254,6 +257,7 @@ Result<RunSession> start_rootless(const RunRequest& request, const ProgressHandl
   EMUD_ASSIGN(Catalog catalog, Catalog::load(paths));
   Engine engine{request, progress, paths, Store{paths}, std::move(catalog), Proofs{paths.proofs()},
                 {}};
+  (void)engine.store.sweep();  // what cannot be removed disturbs nobody
   EMUD_ASSIGN(engine.architectures, resolve(engine.store, request.call.architectures));
   const KeeperMode mode = mode_for(request.call.nix.value_or(false));
   auto session = engine.start(mode);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "daemon/call.h"
 #include "daemon/services.h"
+#include "daemon/sweep.h"
 #include "daemon/worker.h"
 #include "emulator/listing.h"
 #include "wire/emulators.h"
@@ -37,18 +38,23 @@ Task<Result<std::string>> remove_emulator(CallContext& context) {
   Services& services = context.services;
   const auto request = wire::from_json<wire::RemoveEmulatorCall>(context.call.parameters);
   if (!request) co_return std::unexpected(request.error());
-  const auto digest = Digest::parse(request->digest);
-  if (!digest) co_return std::unexpected(digest.error());
-  const auto users = users_of(services, digest->hex());
-  if (!users.empty()) {
-    co_return fail(Errc::busy, "remove emulator", digest->hex(),
-                   fmt::format("in use by {}", joined(users)),
+  auto digests = request->more.value_or(std::vector<std::string>{});
+  digests.insert(digests.begin(), request->digest);
+  for (std::string& text : digests) {
+    const auto digest = Digest::parse(text);
+    if (!digest) co_return std::unexpected(digest.error());
+    text = digest->hex();
+    const auto users = users_of(services, text);
+    if (users.empty()) continue;
+    co_return fail(Errc::busy, "remove emulator", text, fmt::format("in use by {}", joined(users)),
                    "Wait until the leases have ended, or end them; `emuctl unregister` ends a "
                    "registration");
   }
-  if (auto removed = services.emulators.store().remove(digest->hex()); !removed) {
-    co_return std::unexpected(removed.error());
-  }
+  // At once, so that no lease begins to use one in between; the files may take longer.
+  const auto taken = services.emulators.store().take_out(digests);
+  if (!taken) co_return std::unexpected(taken.error());
+  const auto swept = co_await sweep(services, Sweep::idle);
+  if (!swept) co_return std::unexpected(swept.error());
   co_return std::string{"{}"};
 }
 
@@ -85,8 +91,10 @@ Task<Result<std::string>> prune_emulators(CallContext& context) {
   for (const Manifest& manifest : *installed) {
     if (!users_of(services, manifest.digest).empty()) keep.push_back(manifest.digest);
   }
-  const auto removed = services.emulators.store().prune(keep);
+  const auto removed = services.emulators.store().take_out_all_but(keep);
   if (!removed) co_return std::unexpected(removed.error());
+  const auto swept = co_await sweep(services, Sweep::idle);
+  if (!swept) co_return std::unexpected(swept.error());
   wire::PruneEmulatorsReply reply;
   for (const Manifest& manifest : *removed) {
     reply.removed.push_back(wire::as_message(manifest));
@@ -104,10 +112,13 @@ Task<Result<std::string>> list_emulators(CallContext& context) {
   const MayFetch may_fetch = [&services](const CatalogPackage& package) {
     return services.emulators.would_fetch(package);
   };
+  auto holders = services.emulators.store().holders();
   for (auto& one :
        list_emulators(*installed, **catalog, services.options.default_emulator, may_fetch)) {
     reply.emulators.push_back(wire::as_message(one));
-    reply.emulators.back().used_by = users_of(services, one.digest);
+    auto& users = reply.emulators.back().used_by;
+    users = users_of(services, one.digest);
+    for (std::string& lease : holders[one.digest]) users.push_back(std::move(lease));
   }
   co_return wire::to_json(reply);
 }

@@ -3,9 +3,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/services.h"
+#include "daemon/sweep.h"
 
 namespace emud {
 namespace {
@@ -26,6 +32,20 @@ std::vector<LeaseRecord> read_leases(const Paths& paths) {
     records.push_back(std::move(record));
   }
   return records;
+}
+
+// The workers of an earlier emud end with it, but perhaps a moment later.
+Task<void> sweep_leftovers(Services& services) {
+  using asio::experimental::awaitable_operators::operator||;
+  constexpr std::chrono::seconds limit{10};
+  asio::steady_timer timer{services.executor, limit};
+  auto outcome = co_await (sweep(services, Sweep::all) || timer.async_wait(asio::use_awaitable));
+  if (outcome.index() == 1) {
+    log(Level::warning,
+        "the store's temporary files are still in use by an earlier emud's process");
+  } else if (const auto& swept = std::get<0>(outcome); !swept) {
+    log(swept.error());
+  }
 }
 
 }  // namespace
@@ -55,7 +75,7 @@ Task<void> reconcile(Services& services) {
   services.leases.discard_stale_cgroups();
   co_await services.leases.drain();
   co_await services.host.recover();
-  if (auto swept = services.emulators.store().sweep(); !swept) log(swept.error());
+  co_await sweep_leftovers(services);
 }
 
 }  // namespace emud

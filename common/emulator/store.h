@@ -3,6 +3,7 @@
 // (invariant 1). All functions block: emud calls them in a process of their own.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -41,6 +42,10 @@ struct CheckedEmulator {
   std::optional<Error> problem;  // none: it is good
   std::string moved_to;          // where it is now; empty for a good one
 };
+
+// Which temporaries are swept: those that no process uses, or all, waiting for processes that are
+// about to end.
+enum class Sweep { idle, all };
 
 class Store {
  public:
@@ -93,17 +98,25 @@ class Store {
   // a manifest last. Fails when the store cannot be read or something cannot be moved.
   [[nodiscard]] Result<std::vector<CheckedEmulator>> verify() const;
 
-  // Removes all of this store but the emulators of these digests and the machine's own, which would
-  // only come back. Returns what was removed.
-  [[nodiscard]] Result<std::vector<Manifest>> prune(std::span<const std::string> keep) const;
+  // Takes these out of this store (never out of the system's) by digest, broken or not: all of them
+  // or none. Their files wait for sweep(). Nothing here is slow. invalid_argument for a text that
+  // is no digest, not_found, busy while a lease without emud uses one (in_use.h); each names it.
+  [[nodiscard]] Result<> take_out(std::span<const std::string> digests) const;
 
-  // Removes one emulator by digest, broken or not, from this store (never from the system's).
-  // invalid_argument for a text that is no digest, not_found.
+  // The same with all but these digests, the machine's own, which would only come back, and what
+  // leases without emud use. Returns what was taken out.
+  [[nodiscard]] Result<std::vector<Manifest>> take_out_all_but(
+      std::span<const std::string> keep) const;
+
+  // take_out() of one and sweep().
   [[nodiscard]] Result<> remove(std::string_view digest) const;
 
-  // Removes the temporaries of interrupted installations (emud calls it at start), not those of
-  // installations that run. An absent store is swept.
-  [[nodiscard]] Result<> sweep() const;
+  // Removes the temporaries of interrupted installations and what was taken out, not the
+  // temporaries of installations that run. An absent store is swept.
+  [[nodiscard]] Result<> sweep(Sweep mode = Sweep::idle) const;
+
+  // The leases without emud that use an emulator of a store, by digest.
+  [[nodiscard]] std::map<std::string, std::vector<std::string>> holders() const;
 
   // An unnamed file, to be read and written, on the filesystem of the store. Makes the store.
   [[nodiscard]] Result<UniqueFd> make_temporary() const;

@@ -1,4 +1,4 @@
-// Store: what looks after all of it.
+// Store: what finds out whether all of it is good.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -7,7 +7,6 @@
 #include <algorithm>
 
 #include "base/file.h"
-#include "emulator/acquire.h"
 #include "emulator/store.h"
 #include "emulator/store_entry.h"
 #include "emulator/temporary.h"
@@ -62,19 +61,6 @@ bool is_before(const CheckedEmulator& a, const CheckedEmulator& b) {
   return compare_versions(a.manifest->version, b.manifest->version) > 0;
 }
 
-// The digest that the machine's own emulator was adopted under, if it is still that file.
-std::optional<std::string> adopted_digest(const Paths& paths, const std::string& architecture,
-                                          const std::string& machine_bin) {
-  const auto known = find_architecture(architecture);
-  if (!known) return std::nullopt;
-  for (const std::string& path : machine_emulators(**known, machine_bin)) {
-    struct stat status = {};
-    if (::stat(path.c_str(), &status) != 0) continue;
-    if (auto digest = FileMemory::adopted(paths).recall(architecture, status)) return digest;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Result<std::vector<CheckedEmulator>> Store::verify() const {
@@ -97,26 +83,6 @@ Result<std::vector<CheckedEmulator>> Store::verify() const {
   }
   std::ranges::stable_sort(result, is_before);
   return result;
-}
-
-Result<std::vector<Manifest>> Store::prune(std::span<const std::string> keep) const {
-  EMUD_ASSIGN(const auto store, open_if_there(paths_.store()));
-  std::vector<Manifest> removed;
-  if (!store) return removed;
-  EMUD_ASSIGN(auto entries, open_entries(*store));
-  for (StoreEntry& entry : entries) {
-    Manifest& manifest = entry.manifest;
-    const bool is_kept =
-        std::ranges::find(keep, manifest.digest) != keep.end() ||
-        adopted_digest(paths_, manifest.architecture, machine_bin_) == manifest.digest;
-    if (is_kept) continue;
-    auto gone = discard(*store, manifest.digest);
-    if (!gone && gone.error().code == Errc::not_found) continue;  // removed meanwhile
-    if (!gone) return std::unexpected(std::move(gone).error());
-    FileMemory::verified(paths_).forget(manifest.digest);
-    removed.push_back(std::move(manifest));
-  }
-  return removed;
 }
 
 }  // namespace emud

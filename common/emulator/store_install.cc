@@ -1,4 +1,4 @@
-// Store: what changes it.
+// Store: what brings something into it.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -117,29 +117,6 @@ Result<Manifest> Store::install(int binary, const Architecture& architecture,
   EMUD_ASSIGN(const auto store, make_store(paths_.store()));
   return with_space_hint(
       install_into(store, binary, architecture, source, package_digest, expected), store.path);
-}
-
-Result<> Store::remove(std::string_view digest) const {
-  EMUD_ASSIGN(const auto parsed, Digest::parse(digest));
-  const std::string name = parsed.hex();
-  const auto missing = [&] {
-    return fail(Errc::not_found, "remove emulator", name, "it is not in the store",
-                "See 'emuctl emulator list' for what is");
-  };
-  const auto store = open_store(paths_.store());
-  if (!store && store.error().code == Errc::not_found) return missing();
-  if (!store) return std::unexpected(store.error());
-  auto removed = discard(*store, name);
-  if (!removed && removed.error().code == Errc::not_found) return missing();
-  FileMemory::verified(paths_).forget(name);
-  return removed;
-}
-
-Result<> Store::sweep() const {
-  const auto store = open_store(paths_.store());
-  if (!store && store.error().code == Errc::not_found) return {};
-  if (!store) return std::unexpected(store.error());
-  return sweep_temporaries(*store);
 }
 
 }  // namespace emud

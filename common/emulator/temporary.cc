@@ -86,13 +86,14 @@ Result<> discard(const StoreDirectory& store, const std::string& name) {
   return remove_temporary(fd, temporary);
 }
 
-Result<> sweep_temporaries(const StoreDirectory& store) {
+Result<> sweep_temporaries(const StoreDirectory& store, Sweep mode) {
   EMUD_ASSIGN(const UniqueFd guard, lock_store(store, LOCK_EX));
   EMUD_ASSIGN(const auto names, list_directory(store.fd.get(), "."));
   for (const std::string& name : names) {
     if (!name.starts_with(temporary_prefix)) continue;
     const auto directory =
         open_at(store.fd.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK);
+    if (directory && mode == Sweep::all) EMUD_TRY(lock(directory->get(), LOCK_EX, name));
     if (directory && ::flock(directory->get(), LOCK_EX | LOCK_NB) != 0) continue;  // in use
     EMUD_TRY(remove_temporary(store.fd.get(), name));
   }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "emulator/store.h"
 #include "emulator/store_entry.h"
 
 namespace emud {
@@ -38,7 +39,7 @@ class [[nodiscard]] TemporaryDirectory {
 // Takes a name out of the store in one step and then removes what it was. not_found.
 [[nodiscard]] Result<> discard(const StoreDirectory& store, const std::string& name);
 
-// Removes the temporaries of processes that are gone.
-[[nodiscard]] Result<> sweep_temporaries(const StoreDirectory& store);
+// Removes temporaries: see Sweep.
+[[nodiscard]] Result<> sweep_temporaries(const StoreDirectory& store, Sweep mode);
 
 }  // namespace emud

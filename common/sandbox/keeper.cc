@@ -31,8 +31,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int end_limit_ms =
-    5000;  // killed processes that are still not gone after this are stuck in the kernel
+constexpr int end_limit_ms = 5000;  // killed processes left after this are stuck in the kernel
 constexpr std::size_t client_message_limit = 65536;
 
 Result<> map_back(const Identity& identity) {
@@ -93,6 +92,7 @@ Result<> Keeper::prepare(int report) {
   std::vector<int> keep{client_.fd(), report, plan_.working_directory.get(), cgroup_fd()};
   for (const auto& entry : plan_.command.fds) keep.push_back(entry.fd.get());
   for (const auto& handler : plan_.handlers) keep.push_back(handler.emulator.fd());
+  for (const auto& held : plan_.in_use) keep.push_back(held.get());
   close_other_fds(std::move(keep));
   ::prctl(PR_SET_NAME, "emud-keeper");
   // Rootless the command stays in the caller's session and shares his terminal. Through emud it

@@ -36,6 +36,7 @@ struct KeeperPlan {
   std::string lease;  // its id, for messages
   KeeperMode mode = KeeperMode::private_identity;
   std::vector<KeeperHandler> handlers;  // of a private lease
+  std::vector<UniqueFd> in_use;         // kept open by the keeper as long as it lives
   Identity identity;
   Command command;               // no arguments: bring up only
   UniqueFd working_directory;    // of the caller; none: as it is

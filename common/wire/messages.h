@@ -210,6 +210,7 @@ struct MonitorReply {
 
 struct RemoveEmulatorCall {
   std::string digest;
+  std::optional<std::vector<std::string>> more;
 };
 
 struct VerifyEmulatorsReply {

@@ -192,6 +192,7 @@ void fields(auto& visit, Is<InstallEmulatorReply> auto& m) {
 
 void fields(auto& visit, Is<RemoveEmulatorCall> auto& m) {
   visit("digest", m.digest);
+  visit("more", m.more);
 }
 
 void fields(auto& visit, Is<VerifyEmulatorsReply> auto& m) {

@@ -168,9 +168,9 @@ TEST_CASE("prune: what is to be kept stays, the rest goes") {
   const auto other =
       value_of(test.store.install(other_file.get(), architecture("aarch64"), "another"));
   const std::vector<std::string> keep{real.digest};
-  const auto removed = value_of(test.store.prune(keep));
+  const auto removed = value_of(test.store.take_out_all_but(keep));
   REQUIRE(removed.size() == 1);
   CHECK(removed[0].digest == other.digest);
   CHECK(value_of(test.store.list()).size() == 1);
-  CHECK(value_of(test.store.prune(keep)).empty());
+  CHECK(value_of(test.store.take_out_all_but(keep)).empty());
 }
