@@ -6,6 +6,7 @@
 #include "ctl/emulator_table.h"
 #include "ctl/emulator_verbs.h"
 #include "ctl/engine.h"
+#include "ctl/fit.h"
 #include "ctl/output.h"
 #include "ctl/own_store.h"
 
@@ -39,7 +40,8 @@ Result<> list(const Context& context, const ListOptions& options) {
   });
   if (options.json) return print(listed_json(emulators));
   const bool shows_details = options.installed || !names.empty();
-  return print(shows_details ? details_text(emulators) : versions_text(emulators));
+  const std::size_t width = output_width();
+  return print(shows_details ? details_text(emulators, width) : versions_text(emulators, width));
 }
 
 }  // namespace

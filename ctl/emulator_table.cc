@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "ctl/output.h"
+#include "ctl/fit.h"
 #include "emulator/digest.h"
 #include "emulator/version.h"
 
@@ -14,6 +14,7 @@ namespace emud::ctl {
 namespace {
 
 constexpr std::size_t most_names = 4;  // in one cell
+constexpr std::size_t day = 10;        // of the time in RFC 3339
 
 // What is known of one version.
 struct Version {
@@ -44,13 +45,14 @@ class Problems {
     return static_cast<std::size_t>(found - list_.begin()) + 1;
   }
 
-  [[nodiscard]] std::string text() const {
+  [[nodiscard]] std::string text(std::size_t width) const {
+    constexpr std::size_t indent = 4;
     std::string text;
     for (std::size_t i = 0; i < list_.size(); ++i) {
       const std::vector<std::string> about(list_[i].architectures.begin(),
                                            list_[i].architectures.end());
-      text +=
-          fmt::format("{}[{}] {}: {}.\n", i == 0 ? "\n" : "", i + 1, names(about), list_[i].text);
+      const std::string line = fmt::format("[{}] {}: {}.", i + 1, names(about), list_[i].text);
+      text += fmt::format("{}{}\n", i == 0 ? "\n" : "", wrapped(line, width, indent));
     }
     return text;
   }
@@ -82,7 +84,7 @@ std::string uses(const std::set<std::string>& users) {
 
 }  // namespace
 
-std::string versions_text(const std::vector<wire::ListedEmulator>& emulators) {
+std::string versions_text(const std::vector<wire::ListedEmulator>& emulators, std::size_t width) {
   if (emulators.empty()) return "no emulator is installed, and the catalog has none\n";
   std::map<std::string, Version, Newest> versions;
   Problems problems;
@@ -105,10 +107,10 @@ std::string versions_text(const std::vector<wire::ListedEmulator>& emulators) {
     rows.push_back({name, names(version.installed), names(version.defaults), names(version.all),
                     uses(version.users), numbers(version.problems)});
   }
-  return table(rows) + problems.text();
+  return table_in(std::move(rows), width) + problems.text(width);
 }
 
-std::string details_text(const std::vector<wire::ListedEmulator>& emulators) {
+std::string details_text(const std::vector<wire::ListedEmulator>& emulators, std::size_t width) {
   if (emulators.empty()) return "there is no such emulator\n";
   std::vector<std::vector<std::string>> rows{
       {"ARCHITECTURE", "QEMU", "SHA-256", "INSTALLED", "DEFAULT", "USED BY", "PROBLEMS", "SOURCE"}};
@@ -117,11 +119,12 @@ std::string details_text(const std::vector<wire::ListedEmulator>& emulators) {
     std::set<std::size_t> own;
     for (const auto& note : one.notes) own.insert(problems.number(note, one.architecture));
     rows.push_back({one.architecture, one.version, one.digest.substr(0, short_digest),
-                    one.installed ? one.time.value_or("yes") : "-", one.is_default ? "yes" : "-",
+                    one.installed ? one.time.value_or("yes").substr(0, day) : "-",
+                    one.is_default ? "yes" : "-",
                     one.used_by.empty() ? "-" : fmt::format("{}", fmt::join(one.used_by, ", ")),
                     numbers(own), one.source});
   }
-  return table(rows) + problems.text();
+  return table_in(std::move(rows), width) + problems.text(width);
 }
 
 std::string listed_json(const std::vector<wire::ListedEmulator>& emulators) {

@@ -1,6 +1,10 @@
 """Emulators out of the catalog: fetched from a mirror on this machine, installed once, verified, pruned, whatever breaks."""
 
+import fcntl
 import json
+import pty
+import struct
+import termios
 
 import other_emulator
 from catalog_case import *
@@ -162,6 +166,32 @@ class Emulators(CatalogCase):
         self.assertEqual(users(), ["pin emud-aarch64"])
         self.assert_status(self.emuctl("unregister", "aarch64", user=CAROL), 0)
         self.assertEqual([one["usedBy"] for one in self.listed() if one["usedBy"]], [])
+
+    def on_terminal(self, columns, *words):
+        """What emuctl prints on a terminal of that width."""
+        terminal, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = self.start_emuctl(*words, stdout=end)
+        os.close(end)
+        shown = b""
+        try:
+            while data := os.read(terminal, 65536):
+                shown += data
+        except OSError:  # EIO: the other end is closed
+            pass
+        os.close(terminal)
+        self.assertEqual(process.wait(SECONDS_TO_RUN), 0)
+        return shown.decode().replace("\r\n", "\n")
+
+    def test_list_fits_a_terminal_and_is_whole_in_a_pipe(self):
+        self.start_emud()
+        for version in (self.one, self.two):
+            self.assert_status(self.install(*ARCHITECTURES, "--emulator", version), 0)
+        for words in (("emulator", "list"), ("emulator", "list", "--installed")):
+            narrow, wide, piped = self.on_terminal(80, *words), self.on_terminal(500, *words), self.emuctl(*words).stdout
+            self.assertEqual(wide, piped)
+            self.assertLessEqual({len(line) > 80 for line in narrow.splitlines() if "/" not in line}, {False})
+            self.assertEqual(sorted(narrow.split()), sorted(piped.split()), "nothing is left out")
 
     def test_kill_at_any_time_leaves_a_whole_store(self):
         emud = self.start_emud()
