@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -18,6 +19,7 @@
 #include "ctl/reconnection.h"
 #include "ctl/run_options.h"
 #include "ctl/signals.h"
+#include "sandbox/process.h"
 
 namespace emud::ctl {
 namespace {
@@ -26,12 +28,14 @@ struct LeaseOptions {
   std::vector<std::string> architectures;
   std::string emulator, purpose;
   std::optional<int> json_events;
+  std::optional<std::int64_t> seconds;
   bool no_fetch = false, verbose = false;
 };
 
 struct Acquired {
   Client client;
   std::string id;
+  std::optional<std::int64_t> seconds;  // it may last
 };
 
 // Reads away what is there; false at the end of the input.
@@ -95,7 +99,7 @@ Result<Acquired> acquire(const std::string& path, const wire::AcquireCall& call,
   }
   tell_notes(reply.notes);
   events.lease(as_event(call, reply));
-  return Acquired{std::move(client), *reply.lease};
+  return Acquired{std::move(client), *reply.lease, reply.seconds};
 }
 
 Failure lost(const Error& cause) {
@@ -104,6 +108,12 @@ Failure lost(const Error& cause) {
                           cause.message()),
               "The handlers may be gone; look into emud's log (`journalctl -u emud`) and start "
               "again");
+}
+
+Failure time_is_over(std::int64_t seconds) {
+  return fail(Errc::timed_out, "hold", "the lease",
+              fmt::format("its time is over: it could last {} seconds", seconds),
+              "Raise lease-seconds in the configuration of emud, or --limit-seconds");
 }
 
 // The connection has ended: emud was restarted or stopped. none: the user has had enough meanwhile.
@@ -132,6 +142,7 @@ Result<> lease(const Context& context, const LeaseOptions& options, EventStream&
   if (!options.purpose.empty()) call.purpose = options.purpose;
   if (!options.emulator.empty()) call.emulator = options.emulator;
   if (options.no_fetch) call.fetch = false;
+  call.seconds = options.seconds;
   const std::string path = endpoint(context).path;
   ProgressDisplay display{options.verbose ? Verbosity::verbose : Verbosity::normal};
   EMUD_ASSIGN(Acquired acquired, acquire(path, call, display, events));
@@ -141,9 +152,17 @@ Result<> lease(const Context& context, const LeaseOptions& options, EventStream&
   // takes back what it was doing.
   EMUD_ASSIGN(SignalSource signals, SignalSource::open());
   EMUD_TRY(print("ready\n"));
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::seconds{acquired.seconds.value_or(0)};
   for (;;) {
-    EMUD_ASSIGN(const Woken woken, wait(client->fd(), signals, -1));
+    const int limit_ms = acquired.seconds ? milliseconds_until(deadline) : -1;
+    EMUD_ASSIGN(const Woken woken, wait(client->fd(), signals, limit_ms));
     if (woken == Woken::by_request) break;
+    if (woken == Woken::by_time) {
+      if (Clock::now() < deadline) continue;
+      EMUD_TRY(release_lease(*client, path, id));
+      return time_is_over(*acquired.seconds);
+    }
     EMUD_ASSIGN(client, resume(path, id, signals));
     if (!client) return {};  // emud sees that this process is gone
     if (options.verbose) message("emud was restarted; the lease goes on");
@@ -170,6 +189,9 @@ void add_lease(CLI::App& app, Context& context) {
       ->type_name("ARCH...");
   declare_emulator_options(*verb, options->emulator, options->no_fetch);
   declare_events_option(*verb, options->json_events);
+  declare_time_option(*verb, options->seconds,
+                      "Seconds to hold them at most; then emuctl exits with 1 (default: as emud is "
+                      "configured, which is the most)");
   verb->add_option("--purpose", options->purpose, "A word for `emuctl status`")->type_name("TEXT");
   verb->add_flag("-v,--verbose", options->verbose, "Write each step");
   verb->footer("Prints \"ready\" when the handlers are there, and holds them until stdin ends.");

@@ -30,10 +30,17 @@ void declare_engine_options(CLI::App& verb, RunOptions& options) {
   verb.add_flag("--rootless", options.rootless, "Do without emud, in a user namespace of your own");
 }
 
+void declare_time_option(CLI::App& verb, std::optional<std::int64_t>& seconds,
+                         const std::string& help) {
+  constexpr std::int64_t most = 1 << 30;
+  verb.add_option("--limit-seconds", seconds, help)
+      ->check(CLI::Range(std::int64_t{1}, most))
+      ->type_name("N");
+}
+
 void declare_limit_options(CLI::App& verb, wire::Limits& limits) {
   constexpr std::int64_t most_processes = 1 << 22;
   constexpr std::int64_t most_weight = 10000;
-  constexpr std::int64_t most_seconds = 1 << 30;
   verb.add_option("--limit-processes", limits.processes,
                   "Processes and threads the command may have (default: as emud is configured, "
                   "which is the most)")
@@ -45,13 +52,11 @@ void declare_limit_options(CLI::App& verb, wire::Limits& limits) {
       ->transform(CLI::AsSizeValue{false})
       ->type_name("SIZE");
   verb.add_option("--limit-cpu-weight", limits.cpu_weight,
-                  "Its share of a busy machine, where everything else has 100")
+                  "Its share of a busy machine, where your other leases have 100")
       ->check(CLI::Range(std::int64_t{1}, most_weight))
       ->type_name("N");
-  verb.add_option("--limit-seconds", limits.seconds,
-                  "Seconds it may take; then it is ended, and emuctl exits with 125")
-      ->check(CLI::Range(std::int64_t{1}, most_seconds))
-      ->type_name("N");
+  declare_time_option(verb, limits.seconds,
+                      "Seconds it may take; then it is ended, and emuctl exits with 125");
 }
 
 void declare_run_options(CLI::App& verb, RunOptions& options) {

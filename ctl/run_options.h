@@ -29,6 +29,10 @@ struct RunOptions {
   [[nodiscard]] Verbosity verbosity() const;
 };
 
+// Declares --limit-seconds, of what `help` says.
+void declare_time_option(CLI::App& verb, std::optional<std::int64_t>& seconds,
+                         const std::string& help);
+
 // Declares the --limit options.
 void declare_limit_options(CLI::App& verb, wire::Limits& limits);
 

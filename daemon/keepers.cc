@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "base/log.h"
+#include "daemon/lease_cgroups.h"
 #include "daemon/users.h"
 
 namespace emud {
@@ -44,7 +45,7 @@ Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan 
     started.digests.emplace(handler.architecture->name, handler.emulator.manifest().digest);
   }
   if (!lease.record.cgroup.empty()) {
-    EMUD_ASSIGN(plan.cgroup, Cgroup::create(lease.record.cgroup));
+    EMUD_ASSIGN(plan.cgroup, create_lease_cgroup(lease.record.cgroup));
     EMUD_ASSIGN(plan.limits, limit_cgroup(*plan.cgroup, plan.limits));
   }
   EMUD_ASSIGN(SocketPair report, make_socket_pair());

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -69,6 +70,12 @@ Result<LeaseRecord> lease_record_from_json(std::string_view text) {
 
 std::string name_of(const LeaseRecord& record) {
   return fmt::format("lease {} of user {}", record.id, record.uid);
+}
+
+std::chrono::seconds seconds_left(const LeaseRecord& record) {
+  using std::chrono::system_clock;
+  const auto left = system_clock::from_time_t(record.ends) - system_clock::now();
+  return std::max(std::chrono::ceil<std::chrono::seconds>(left), std::chrono::seconds{0});
 }
 
 Failure was_ended(const Lease& lease) {

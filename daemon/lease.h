@@ -1,6 +1,7 @@
 // One lease: what it promises, to whom, and what has to go when it ends.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -44,6 +45,9 @@ struct LeaseRecord {
 // "lease 0123abcd of user 1000", for messages.
 [[nodiscard]] std::string name_of(const LeaseRecord& record);
 
+// Until its time is over; 0 where it is, or where it has no limit.
+[[nodiscard]] std::chrono::seconds seconds_left(const LeaseRecord& record);
+
 // `cancelled`: what a client is told whose lease was ended while it was brought up.
 struct Lease;
 [[nodiscard]] Failure was_ended(const Lease& lease);
@@ -60,7 +64,8 @@ enum class LeaseState { bringing_up, ready, reconnecting, ending, stuck };
 [[nodiscard]] std::string_view to_string(LeaseState state);
 
 struct Lease {
-  explicit Lease(const asio::any_io_executor& executor) : changed(executor), patience(executor) {}
+  explicit Lease(const asio::any_io_executor& executor)
+      : changed(executor), patience(executor), time_is_over(executor) {}
 
   LeaseRecord record;
   LeaseState state = LeaseState::bringing_up;
@@ -88,6 +93,7 @@ struct Lease {
 
   std::unique_ptr<FdWaiter> waiter;  // whoever waits for the end of its keeper or holder
   asio::steady_timer patience;       // how much longer it may take to come back, or to end
+  asio::steady_timer time_is_over;   // of one that is held by a client
 };
 
 }  // namespace emud

@@ -14,6 +14,7 @@
 #include "daemon/handover.h"
 #include "daemon/leases.h"
 #include "daemon/worker.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/identity.h"
 #include "sandbox/strays.h"
 
@@ -86,6 +87,7 @@ Task<Result<void>> Leases::wait_ended(std::shared_ptr<Lease> lease) {
 
 Task<void> Leases::do_end(std::shared_ptr<Lease> lease) {
   lease->patience.cancel();
+  lease->time_is_over.cancel();
   if (lease->waiter) lease->waiter->cancel();
   if (lease->holder_pidfd) drop_holder(lease->record.id);
   const auto ended = co_await try_to_end(lease, lease->record.stuck ? retry_limit : end_limit);
@@ -152,6 +154,7 @@ Task<Result<void>> Leases::end_processes(Lease& lease, Clock::time_point deadlin
   auto ended = co_await end_keeper(lease, deadline);
   if (!lease.record.cgroup.empty()) {
     auto emptied = co_await end_cgroup(lease.record.cgroup, deadline);
+    if (emptied) remove_user_cgroup(lease.record.cgroup);
     if (!emptied) ended = std::move(emptied);
   }
   if (const int place = lease.user_namespace.get(); place >= 0) {

@@ -61,6 +61,7 @@ std::shared_ptr<Lease> Leases::adopt(const LeaseRecord& record, UniqueFd holder)
                   fmt::format("{} of an earlier emud was taken over", name_of(record))));
   spawn(executor_, follow_process(lease, pidfd));
   if (!has_keeper) store_holder(record.id, pidfd);
+  if (!has_keeper && record.ends != 0) spawn(executor_, end_in_time(lease));
   return lease;
 }
 
@@ -121,14 +122,19 @@ void Leases::discard_stale_cgroups() {
   const std::string prefix = cgroup_prefix_.substr(slash + 1);
   const auto names = list_directory(AT_FDCWD, directory);
   if (!names) return;
-  for (const auto& name : *names) {
-    if (!name.starts_with(prefix)) continue;
-    LeaseRecord record;
-    record.id = name.substr(prefix.size());
-    if (leases_.contains(record.id)) continue;
-    log(Level::notice, fmt::format("ending cgroup {}, of whose lease there is no record", name));
-    record.cgroup = fmt::format("{}/{}", directory, name);
-    discard(std::move(record));
+  for (const auto& user : *names) {
+    if (!user.starts_with(prefix)) continue;
+    const std::string path = fmt::format("{}/{}", directory, user);
+    for (const auto& name : list_directory(AT_FDCWD, path).value_or(std::vector<std::string>{})) {
+      if (name.contains('.') || leases_.contains(name)) continue;  // a control file; a lease
+      log(Level::notice,
+          fmt::format("ending cgroup {}/{}, of whose lease there is no record", user, name));
+      LeaseRecord record;
+      record.id = name;
+      record.cgroup = fmt::format("{}/{}", path, name);
+      discard(std::move(record));
+    }
+    ::rmdir(path.c_str());  // EBUSY: a lease is in it
   }
 }
 

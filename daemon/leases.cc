@@ -51,7 +51,8 @@ Leases::Leases(const asio::any_io_executor& executor, const Options& options, Or
   const auto own = own_cgroup();
   if (own && ::access(own->c_str(), W_OK) == 0) {
     // Several emuds may share a cgroup: each knows its own by its runtime directory.
-    cgroup_prefix_ = fmt::format("{}/emud-lease-{:08x}-", *own, fnv1a(options_.paths.runtime));
+    cgroup_prefix_ =
+        fmt::format("{}/{}{:08x}-", *own, user_cgroup_prefix, fnv1a(options_.paths.runtime));
   } else {
     log(Level::notice,
         "no cgroup v2 can be written here: leases are ended by following their processes");
@@ -79,7 +80,10 @@ Result<std::shared_ptr<Lease>> Leases::open(LeaseRecord record) {
   } while (leases_.contains(record.id));
   auto lease = std::make_shared<Lease>(executor_);
   lease->record = std::move(record);
-  if (!cgroup_prefix_.empty()) lease->record.cgroup = cgroup_prefix_ + lease->record.id;
+  if (!cgroup_prefix_.empty()) {
+    lease->record.cgroup =
+        fmt::format("{}{}/{}", cgroup_prefix_, lease->record.payer, lease->record.id);
+  }
   lease->directory = options_.paths.lease(lease->record.id);
   const auto recorded = [&]() -> Result<> {
     EMUD_TRY(make_directories(lease->directory, 0755));
@@ -120,7 +124,20 @@ Result<> Leases::attach_holder(const std::shared_ptr<Lease>& lease, const PeerCr
   tell_ready(*lease);
   store_holder(lease->record.id, lease->holder_pidfd.get());
   spawn(executor_, follow_process(lease, lease->holder_pidfd.get()));
+  if (lease->record.ends != 0) spawn(executor_, end_in_time(lease));
   return {};
+}
+
+// One with a command is its keeper's to end.
+Task<void> Leases::end_in_time(std::shared_ptr<Lease> lease) {
+  lease->time_is_over.expires_after(seconds_left(lease->record));
+  boost::system::error_code ended;
+  co_await lease->time_is_over.async_wait(asio::redirect_error(asio::use_awaitable, ended));
+  if (ended || lease->is_ending()) co_return;
+  log(Level::notice, fmt::format("{} ends: its time is over (lease-seconds of emud, or what was "
+                                 "asked for)",
+                                 name_of(lease->record)));
+  post_end(std::move(lease));
 }
 
 void Leases::tell_ready(const Lease& lease) {

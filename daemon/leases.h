@@ -95,6 +95,7 @@ class Leases {
  private:
   void tell_ready(const Lease& lease);
   [[nodiscard]] Task<void> follow_process(std::shared_ptr<Lease> lease, int pidfd);
+  [[nodiscard]] Task<void> end_in_time(std::shared_ptr<Lease> lease);
   [[nodiscard]] Task<void> insist(std::shared_ptr<Lease> lease);
   [[nodiscard]] Task<void> await_holder(std::shared_ptr<Lease> lease);
 
@@ -115,7 +116,7 @@ class Leases {
   Orphans& orphans_;
   Events& events_;
   Activity& activity_;
-  std::string cgroup_prefix_;  // of the path of a lease's; empty: no cgroup v2 that can be written
+  std::string cgroup_prefix_;  // of users'; empty: no cgroup v2 that can be written
   std::map<std::string, std::shared_ptr<Lease>, std::less<>> leases_;
   Posted endings_;  // each takes a limited time
   bool handing_over_ = false;

@@ -78,14 +78,16 @@ Task<int> wait_for(asio::signal_set& signals) {
   co_return co_await signals.async_wait(asio::use_awaitable);
 }
 
-// Until a signal (its number) or until nobody needs emud any more (0).
+// Until a signal (its number) or until nobody needs emud any more (0). keeps_limits: those of
+// leases go with it.
 Task<int> serve_clients(Services& services, Server& server, asio::signal_set& signals,
-                        bool is_passed) {
+                        bool is_passed, bool keeps_limits) {
   using asio::experimental::awaitable_operators::operator||;
   const std::chrono::seconds limit{services.options.idle_exit_seconds};
   const std::function<bool()> needed = [&] {
     return !is_passed || limit.count() == 0 || server.is_serving() ||
-           services.host.has_handlers() || services.leases.need_emud();
+           services.host.has_handlers() || services.leases.need_emud() ||
+           (keeps_limits && !services.leases.list().empty());
   };
   for (;;) {
     const auto outcome =
@@ -118,12 +120,13 @@ Task<Result<void>> serve(Services& services) {
   spawn(services.executor, services.orphans.run());
   spawn(services.executor, feed_watchdog(services.executor));
   spawn(services.executor, services.host.watch());
-  if (!services.options.reconcile_only) hand_down_controllers(services.options);
+  const bool keeps_limits =
+      !services.options.reconcile_only && hand_down_controllers(services.options);
   co_await reconcile(services);
   renew_limits(services.leases);
   if (services.options.reconcile_only) {
     co_await services.host.drain();
-    take_back_controllers();
+    take_back_controllers(services.options);
     co_return Result<void>{};
   }
   tell_of_missing_confinement();
@@ -133,14 +136,14 @@ Task<Result<void>> serve(Services& services) {
   if (auto told = tell_ready(services.options); !told) co_return told;
   services.leases.expect_holders();
   Server server{services, std::move(listener->socket)};
-  const int signal = co_await serve_clients(services, server, signals, is_passed);
+  const int signal = co_await serve_clients(services, server, signals, is_passed, keeps_limits);
   bool hands_over = signal == SIGUSR2;
   if (signal == SIGTERM) hands_over = co_await is_being_restarted();
   server.stop_listening();
   // A socket that is not there tells clients that emud was stopped, and is not just restarting.
   if (!is_passed && !hands_over) ::unlink(services.options.paths.socket.c_str());
   co_await end_service(services, hands_over);
-  take_back_controllers();
+  take_back_controllers(services.options);
   co_return Result<void>{};
 }
 

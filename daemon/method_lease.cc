@@ -7,6 +7,7 @@
 #include "daemon/call.h"
 #include "daemon/call_progress.h"
 #include "daemon/keepers.h"
+#include "daemon/options.h"
 #include "daemon/request.h"
 
 namespace emud {
@@ -26,6 +27,24 @@ Result<std::shared_ptr<Lease>> find_own_lease(CallContext& context, const std::s
   return lease;
 }
 
+// From its start, as the client wants and emud is configured; 0: for ever.
+Result<std::uint64_t> time_limit(const Options& options, const wire::AcquireCall& request) {
+  constexpr std::int64_t most = 1 << 30;
+  const std::int64_t wanted = request.seconds.value_or(most);
+  if (wanted < 1 || wanted > most) {
+    return fail(Errc::invalid_argument, "acquire", "seconds",
+                fmt::format("{} is not between 1 and {}", wanted, most),
+                "Look at io.emud.Manager.Acquire in io.emud.Manager(7)");
+  }
+  LeaseLimits asked;
+  if (request.seconds) asked.seconds = static_cast<std::uint64_t>(wanted);
+  return stricter(options.lease_limits, asked).seconds;
+}
+
+void tell_time(wire::AcquireReply& reply, const LeaseRecord& record) {
+  if (record.ends != 0) reply.seconds = seconds_left(record).count();
+}
+
 // A keeper has been told of the client, and looks after a command.
 bool has_command(const Lease& lease) {
   return lease.record.keeper != 0 && lease.state == LeaseState::ready;
@@ -39,6 +58,7 @@ Task<Result<void>> hold_all(CallContext& context, const wire::AcquireCall& reque
   const ReportListener listener = progress_listener<wire::AcquireReply>(context);
   auto ready = co_await services.emulators.prepare(architectures, request.emulator.value_or(""),
                                                    request.fetch.value_or(true), listener);
+  services.store_changes.look();
   if (!ready) co_return ready;
   for (const Architecture* architecture : architectures) {
     wire::AcquireReply step;
@@ -54,6 +74,8 @@ Task<Result<void>> hold_all(CallContext& context, const wire::AcquireCall& reque
 Task<Result<std::string>> acquire_new(CallContext& context, const wire::AcquireCall& request) {
   using asio::experimental::awaitable_operators::operator||;
   Services& services = context.services;
+  const auto seconds = time_limit(services.options, request);
+  if (!seconds) co_return std::unexpected(seconds.error());
   const auto architectures = co_await resolve_architectures(services, request.architectures);
   if (!architectures) co_return std::unexpected(architectures.error());
 
@@ -65,6 +87,7 @@ Task<Result<std::string>> acquire_new(CallContext& context, const wire::AcquireC
   record.pid = context.caller.peer().pid;
   record.purpose = request.purpose.value_or("").substr(0, 200);
   record.started = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  if (*seconds > 0) record.ends = record.started + static_cast<std::int64_t>(*seconds);
   auto opened = services.leases.open(std::move(record));
   if (!opened) co_return std::unexpected(opened.error());
   LeaseGuard lease{services.leases, *std::move(opened)};
@@ -79,6 +102,7 @@ Task<Result<std::string>> acquire_new(CallContext& context, const wire::AcquireC
   reply.lease = lease->record.id;
   reply.native = architectures->native;
   reply.notes = std::move(notes);
+  tell_time(reply, lease->record);
   const auto granted = lease.release();
   if (auto held = services.leases.attach_holder(granted, context.caller.peer()); !held) {
     [[maybe_unused]] const auto ended = co_await services.leases.end(granted);
@@ -98,6 +122,7 @@ Task<Result<std::string>> acquire(CallContext& context) {
   if (!resumed) co_return std::unexpected(std::move(resumed).error());
   wire::AcquireReply reply;
   reply.lease = (*resumed)->record.id;
+  tell_time(reply, (*resumed)->record);
   context.connection.leases.emplace(reply.lease.value(), *std::move(resumed));
   co_return wire::to_json(reply);
 }

@@ -79,14 +79,15 @@ void add_limits(CLI::App& app, Options& options) {
            "Memory of such a lease, as 4G: memory.max without swap where its cgroup has the "
            "controller, else RLIMIT_DATA, which bounds each process and not their sum (0 or none: "
            "no limit)");
-  add_limit(app, "lease-cpu-weight", lease.cpu_weight,
-            "Its share of a busy machine, 1 to 10000, where everything else has 100: cpu.weight "
-            "where its cgroup has the controller, else a nice value for less than 100 (0 or none: "
-            "as everybody)",
-            10000);
+  add_limit(
+      app, "lease-cpu-weight", lease.cpu_weight,
+      "Its share of a busy machine, 1 to 10000, where its user's other leases have 100 (users "
+      "share equally): cpu.weight where its cgroup has the controller, else a nice value for "
+      "less than 100 (0 or none: as everybody)",
+      10000);
   add_limit(app, "lease-seconds", lease.seconds,
-            "Seconds its command may take; then it is ended and emuctl exits with 125 (0 or none: "
-            "no limit)",
+            "Seconds a lease may last, host leases of `emuctl lease` included; then its command is "
+            "ended and emuctl exits with 125 (0 or none: no limit)",
             1 << 30);
 }
 

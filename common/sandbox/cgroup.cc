@@ -85,6 +85,17 @@ Result<> Cgroup::remove() const {
   return fail_errno("remove cgroup", path_);
 }
 
+void remove_user_cgroup(const std::string& lease_path) {
+  const std::string user = lease_path.substr(0, lease_path.rfind('/'));
+  const std::string_view name = std::string_view{user}.substr(user.rfind('/') + 1);
+  if (name.starts_with(user_cgroup_prefix)) ::rmdir(user.c_str());  // EBUSY: others are in it
+}
+
+void remove_lease_cgroup(const Cgroup& cgroup) {
+  [[maybe_unused]] const auto removed = cgroup.remove();
+  remove_user_cgroup(cgroup.path());
+}
+
 Result<std::string> own_cgroup() {
   EMUD_ASSIGN(const std::string text, read_file("/proc/self/cgroup"));
   std::istringstream lines{text};

@@ -44,6 +44,16 @@ class Cgroup {
 // (controllers.h); DelegateSubgroup= of systemd.
 inline constexpr std::string_view daemon_cgroup = "emud-daemon";
 
+// The names of the cgroups beside it begin so: one for each user, which his leases' are in, so that
+// users share a busy machine equally, however many leases each has.
+inline constexpr std::string_view user_cgroup_prefix = "emud-user-";
+
+// Removes the user's cgroup of a lease whose own has gone, if that was the last in it.
+void remove_user_cgroup(const std::string& lease_path);
+
+// Both, as far as nothing is in them.
+void remove_lease_cgroup(const Cgroup& cgroup);
+
 // The directory of this process's own cgroup in the v2 hierarchy, wherever that is mounted
 // (/sys/fs/cgroup, or /sys/fs/cgroup/unified beside a v1 one); for a process in its child
 // daemon_cgroup or in systemd's `.control` (ExecStopPost=) the one above. not_supported where there

@@ -1,6 +1,7 @@
 #include "sandbox/controllers.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/xattr.h>
 
 #include <array>
@@ -69,7 +70,22 @@ Result<> empty_into(const Cgroup& base, const Cgroup& child) {
   return fail(Errc::busy, "move out of", base.path(), "processes keep coming");
 }
 
+Result<> apply(const Cgroup& cgroup, bool hand_down) {
+  EMUD_ASSIGN(const std::string text, change(cgroup, hand_down));
+  if (text.empty()) return {};
+  return write_control(cgroup.fd(), "cgroup.subtree_control", text);
+}
+
 }  // namespace
+
+bool is_in_daemon_cgroup() {
+  const auto text = read_file("/proc/self/cgroup");
+  return text && text->ends_with(fmt::format("/{}\n", daemon_cgroup));  // the v2 line is the last
+}
+
+Result<> pass_controllers_on(const Cgroup& cgroup) {
+  return apply(cgroup, true);
+}
 
 Result<bool> enable_controllers(const std::string& base) {
   EMUD_ASSIGN(const Cgroup cgroup, Cgroup::open(base));
@@ -82,12 +98,24 @@ Result<bool> enable_controllers(const std::string& base) {
   return true;
 }
 
+bool controllers_hinder_start(const std::string& base) {
+  const auto cgroup = Cgroup::open(base);
+  if (!cgroup || !is_delegated(base)) return false;
+  const auto handed = words_of(*cgroup, "cgroup.subtree_control");
+  return handed && !handed->empty();
+}
+
 Result<> disable_controllers(const std::string& base) {
   if (!is_delegated(base)) return {};
   EMUD_ASSIGN(const Cgroup cgroup, Cgroup::open(base));
-  EMUD_ASSIGN(const std::string text, change(cgroup, false));
-  if (text.empty()) return {};
-  return write_control(cgroup.fd(), "cgroup.subtree_control", text);
+  // From below: the kernel refuses what a child still hands on (EBUSY).
+  EMUD_ASSIGN(const auto names, list_directory(cgroup.fd(), "."));
+  for (const auto& name : names) {
+    if (!name.starts_with(user_cgroup_prefix)) continue;
+    const auto user = Cgroup::open(base + "/" + name);
+    if (user) EMUD_TRY(apply(*user, false));  // else it has just gone
+  }
+  return apply(cgroup, false);
 }
 
 }  // namespace emud

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "sandbox/cgroup.h"
 
 namespace emud {
 
@@ -17,9 +18,20 @@ namespace emud {
 // has are handed down. False: it is not delegated, and was left as it is.
 [[nodiscard]] Result<bool> enable_controllers(const std::string& base);
 
-// Takes them back, so that systemd can start the next emud in `base`: older ones than 254 put it
-// there directly, which the kernel refuses (EBUSY) as long as children have controllers. Leases
-// that go on are without limits until enable_controllers and limit_cgroup.
+// The same for a cgroup without processes of its own.
+[[nodiscard]] Result<> pass_controllers_on(const Cgroup& cgroup);
+
+// Whether this process was started in daemon_cgroup, where DelegateSubgroup= of systemd 254 and
+// newer puts it: then the controllers can stay handed down while no emud runs. To be asked before
+// enable_controllers, which moves it there.
+[[nodiscard]] bool is_in_daemon_cgroup();
+
+// Whether `base` is delegated and hands controllers down, so that no process can be put into it.
+[[nodiscard]] bool controllers_hinder_start(const std::string& base);
+
+// Takes them back, from users' cgroups as well, so that systemd can start the next emud in `base`:
+// older ones than 254 put it there directly, which the kernel refuses (EBUSY) as long as children
+// have controllers. Leases that go on are without limits until enable_controllers and limit_cgroup.
 [[nodiscard]] Result<> disable_controllers(const std::string& base);
 
 }  // namespace emud

@@ -348,8 +348,7 @@ void Keeper::end_everything() {
     }
     if (auto ended = end_descendants(end_limit_ms); !ended) log(ended.error());
   }
-  if (plan_.cgroup) [[maybe_unused]]
-    const auto removed = plan_.cgroup->remove();
+  if (plan_.cgroup) remove_lease_cgroup(*plan_.cgroup);
   remove_temporary(plan_, end_limit_ms);
   if (plan_.nix_daemon) {
     [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, plan_.nix_daemon->temporary);

@@ -20,7 +20,7 @@ namespace emud {
 struct LeaseLimits {
   std::uint64_t processes = 0;
   std::uint64_t memory = 0;      // bytes; swap is not to be had on top
-  std::uint64_t cpu_weight = 0;  // 1 to 10000, as cpu.weight; everybody has 100
+  std::uint64_t cpu_weight = 0;  // 1 to 10000, as cpu.weight; others have 100
   std::uint64_t seconds = 0;     // the keeper sees to it
 };
 

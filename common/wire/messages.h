@@ -140,11 +140,13 @@ struct AcquireCall {
   std::optional<std::string> purpose, emulator;
   std::optional<bool> fetch;
   std::optional<std::string> resume;
+  std::optional<std::int64_t> seconds;
 };
 struct AcquireReply {
   std::optional<Progress> progress;
   std::optional<std::string> lease;
   std::optional<std::vector<std::string>> native, notes;
+  std::optional<std::int64_t> seconds;
 };
 
 struct ReleaseCall {

@@ -125,6 +125,7 @@ void fields(auto& visit, Is<AcquireCall> auto& m) {
   visit("emulator", m.emulator);
   visit("fetch", m.fetch);
   visit("resume", m.resume);
+  visit("seconds", m.seconds);
 }
 
 void fields(auto& visit, Is<AcquireReply> auto& m) {
@@ -132,6 +133,7 @@ void fields(auto& visit, Is<AcquireReply> auto& m) {
   visit("lease", m.lease);
   visit("native", m.native);
   visit("notes", m.notes);
+  visit("seconds", m.seconds);
 }
 
 void fields(auto& visit, Is<ReleaseCall> auto& m) {

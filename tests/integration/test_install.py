@@ -108,7 +108,10 @@ class Systemd(Installed):
     def test_verify(self):
         names = sorted(self.units.iterdir())
         done = run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *names])
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        # Systemd before 254 does not know this one, says so, and goes on.
+        unknown = [line for line in done.stderr.splitlines() if "Unknown key" in line and "'DelegateSubgroup'" in line]
+        self.assertLessEqual(len(unknown), 1)
+        self.assertEqual((done.returncode, done.stdout, done.stderr.splitlines()), (1 if unknown else 0, "", unknown))
 
     def test_verify_finds_faults(self):
         unit = self.temporary_directory() / "emud.service"

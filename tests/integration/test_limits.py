@@ -67,6 +67,41 @@ class Limits(RightsCase):
                 self.assertEqual(done.stdout, "asked\n")
                 self.assert_status(self.limited(*words, "--limit-seconds", "100", "-a", "aarch64", "--", "sh", "-c", "exit 3"), 3)
 
+    def lease(self, *words, emud=None):
+        return self.start_emuctl("lease", *words, "aarch64", user=CAROL, emud=emud, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)
+
+    def test_time_of_a_host_lease(self):
+        configured = self.start_emud("--lease-seconds", "2")
+        for words, emud, seconds in ((("--limit-seconds", "1"), None, 1), ((), configured, 2), (("--limit-seconds", "9"), configured, 2)):
+            with self.subTest(words=words):
+                process = self.lease(*words, emud=emud)
+                expect_line(process.stdout, "ready")
+                shown, = status(emud or self.emud)["leases"]
+                self.assertEqual(shown["ends"], shown["started"] + seconds)
+                self.assertEqual(process.wait(SECONDS_TO_END), 1)  # its input is open: it ends by itself
+                _, err = process.communicate()
+                self.assertIn("its time is over", err)
+                self.assertIn("lease-seconds", err)
+                self.assertEqual((handlers(), status(emud or self.emud)["leases"]), ([], []))
+        process = self.lease("--limit-seconds", "100")
+        expect_line(process.stdout, "ready")
+        _, err = process.communicate("", SECONDS_TO_END)
+        self.assertEqual((process.returncode, err), (0, ""))
+
+    def test_time_of_a_host_lease_whose_holder_does_not_care(self):
+        with Wire(self.emud.socket) as wire:
+            reply = wire.call("Acquire", {"architectures": ["aarch64"], "seconds": 2})
+            self.assertTrue(1 <= reply["seconds"] <= 2, reply)
+            self.assertEqual(handlers(), ["emud-aarch64"])
+            self.emud.kill()
+        self.emud.start()  # which waits for the holder longer than the lease may last
+        deadline = time.monotonic() + SECONDS_TO_END
+        while status(self.emud)["leases"] or handlers():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        self.assertIn("its time is over", self.emud.text())
+
     def test_time_that_is_over_is_shown_before(self):
         timed = self.start_emud("--lease-seconds", "1000")
         process = self.start_emuctl("run", "-a", "aarch64", "--", *HOLD, emud=timed, stdin=subprocess.PIPE,
@@ -95,6 +130,11 @@ class Limits(RightsCase):
             parameters = self.assert_wire_error("InvalidArgument", start_and_wait, self.emud.socket,
                                                 run_parameters(limits=limits), [null, cwd])
             self.assertIn(f"limits.{next(iter(limits))}", str(parameters))
+        for seconds in (0, -1, 2**62):
+            with Wire(self.emud.socket) as wire:
+                parameters = self.assert_wire_error("InvalidArgument", wire.call, "Acquire",
+                                                    {"architectures": ["aarch64"], "seconds": seconds})
+            self.assertIn("seconds", str(parameters))
         os.close(null)
         os.close(cwd)
 

@@ -115,9 +115,10 @@ const std::vector<Sample>& samples() {
                             {emulator},
                             policy}),
       sample("AcquireCall", manager_interface, "Acquire",
-             AcquireCall{{"aarch64"}, "docker build", "10.0.2", true, "f3a1"}),
-      sample("AcquireReply", manager_interface, "Acquire",
-             AcquireReply{progress, "f3a1", Strings{"x86_64", "i386"}, Strings{"it is slow"}}),
+             AcquireCall{{"aarch64"}, "docker build", "10.0.2", true, "f3a1", 3600}),
+      sample(
+          "AcquireReply", manager_interface, "Acquire",
+          AcquireReply{progress, "f3a1", Strings{"x86_64", "i386"}, Strings{"it is slow"}, 3600}),
       sample("ReleaseCall", manager_interface, "Release", ReleaseCall{"f3a1"}),
       sample("RunCall", manager_interface, "Run", utf8_run_call()),
       sample("RunCall_hex", manager_interface, "Run", binary_run_call()),
