@@ -92,6 +92,12 @@ Task<Result<wire::Handler>> HostHandlers::pin(const Architecture& architecture, 
     }
     co_return std::unexpected(std::move(saved).error());
   }
+  if (!was_pinned || was_persistent != state.persistent) {
+    events_.publish(
+        architecture_event(event_kind::handler_pinned, architecture.name,
+                           fmt::format("{} stays until `emuctl unregister`{}", state.rule.name,
+                                       state.persistent ? ", after a reboot too" : "")));
+  }
   for (auto& entry : list()) {
     if (entry.architecture == architecture.name) co_return entry;
   }
@@ -112,11 +118,14 @@ Task<Result<bool>> HostHandlers::unpin(const Architecture& architecture) {
   state.persistent = false;
   if (!state.holders.empty()) {
     state.pinned = false;
-    auto saved = save(state);
-    if (saved) co_return false;
-    state.pinned = true;
-    co_return std::unexpected(std::move(saved).error());
+    if (auto saved = save(state); !saved) {
+      state.pinned = true;
+      co_return std::unexpected(std::move(saved).error());
+    }
   }
+  events_.publish(architecture_event(event_kind::handler_unpinned, architecture.name,
+                                     fmt::format("{} goes with its last lease", state.rule.name)));
+  if (!state.holders.empty()) co_return false;
   take_down(state);
   if (state.must_go) co_return std::unexpected(*state.fault);
   co_return true;
@@ -217,7 +226,7 @@ void HostHandlers::withdraw(Handler& state) {
     events_.publish(architecture_event(event_kind::handler_down, state.architecture->name,
                                        fmt::format("removed {}", state.rule.name)));
   }
-  if (watch_ && !has_handlers()) watch_->end();
+  if (!has_handlers()) end_watch();
   activity_.changed();
 }
 

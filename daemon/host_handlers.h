@@ -145,6 +145,7 @@ class HostHandlers {
 
   // host_healing.cc
   void begin_watch();
+  void end_watch();
   void heal_all();
   void heal(Handler& state, Standing standing, Registry& registry);
   void cannot_heal(Handler& state, const Error& error);

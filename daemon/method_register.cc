@@ -19,6 +19,7 @@ Task<Result<std::string>> register_handlers(CallContext& context) {
   const auto ready =
       co_await services.emulators.prepare(architectures->foreign, request->emulator.value_or(""),
                                           request->fetch.value_or(true), listener);
+  services.store_changes.look();
   if (!ready) co_return std::unexpected(ready.error());
   for (const Architecture* architecture : architectures->foreign) {
     wire::RegisterReply step;

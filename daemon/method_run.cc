@@ -179,6 +179,7 @@ Task<Result<StartedKeeper>> bring_up(CallContext& context, const wire::RunCall& 
   const ReportListener listener = progress_listener<wire::RunReply>(context);
   const auto ready = co_await services.emulators.prepare(architectures, version,
                                                          request.fetch.value_or(true), listener);
+  services.store_changes.look();
   if (!ready) co_return std::unexpected(ready.error());
   for (const Architecture* architecture : architectures) {
     if (plan.mode == KeeperMode::host) {

@@ -76,6 +76,7 @@ Task<void> reconcile(Services& services) {
   co_await services.leases.drain();
   co_await services.host.recover();
   co_await sweep_leftovers(services);
+  services.store_changes.begin();
 }
 
 }  // namespace emud

@@ -12,6 +12,7 @@
 #include "daemon/leases.h"
 #include "daemon/options.h"
 #include "daemon/orphans.h"
+#include "daemon/store_changes.h"
 #include "daemon/turns.h"
 #include "sandbox/proofs.h"
 
@@ -23,6 +24,7 @@ struct Services {
         options(given),
         activity(loop),
         emulators(loop, given),
+        store_changes(emulators, given.paths.store(), events),
         proofs(given.paths.proofs()),
         host(loop, emulators, proofs, options, events, activity),
         orphans(loop),
@@ -37,6 +39,7 @@ struct Services {
   Events events;
   Activity activity;
   Emulators emulators;
+  StoreChanges store_changes;
   Proofs proofs;
   HostHandlers host;
   Orphans orphans;

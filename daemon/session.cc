@@ -71,6 +71,7 @@ Task<Answer> decide(Services& services, Connection& connection, AsyncChannel& ch
   if (entry->brings_up) slot = co_await services.turns.enter(connection.peer.payer);
   CallContext context{services, connection, *caller, call, std::move(fds), channel, audit, {}};
   auto result = co_await entry->method(context);
+  services.store_changes.look();
   if (!result) co_return decided(failure(result.error()));
   Answer given = decided(success(*std::move(result)));
   given.fds = std::move(context.reply_fds);

@@ -6,7 +6,7 @@ import threading
 from essentials import *
 from wire_client import *
 
-WIPE_SECONDS = float(os.environ.get("EMUD_WIPE_SECONDS", "10"))
+WIPE_SECONDS = float(os.environ.get("EMUD_WIPE_SECONDS", "30"))
 WIPE_PERIOD = 0.2
 HEAL_LIMIT = 0.1  # seconds, on a machine that is not busy
 ENTRY = "emud-aarch64"
@@ -238,13 +238,54 @@ class Foreign(CoexistenceCase):
         self.assertEqual(entry(ENTRY), text)
 
 
+# What a cross build does: the compiler is native, what it made is run, and the first that fails ends it.
+MAKEFILE = f"""
+all: {" ".join(f"checked{number}" for number in range(5))}
+checked%: test%
+\t./$< >$@
+test%: test.c
+\taarch64-linux-gnu-gcc -O2 -static -o $@ $<
+"""
+TEST_PROGRAM = """
+#include <stdio.h>
+#include <unistd.h>
+int main(void) { usleep(500000); puts("good"); return 0; }
+"""
+BUILD_SCRIPT = """
+while [ $(date +%s) -lt {end} ]; do make -s all && rm -f checked? test? || exit 1; builds=$((builds + 1)); done
+echo $builds
+"""
+# Programs that start all the time, and how many of them could not.
+COUNT_SCRIPT = """
+ran=0; failed=0
+while [ $(date +%s) -lt {end} ]; do
+  if [ "$({program} 2>&1)" = "hello from aarch64" ]; then ran=$((ran + 1)); else failed=$((failed + 1)); fi
+  sleep 0.02
+done
+echo $ran $failed
+"""
+
+
 class Wipe(CoexistenceCase):
+    def start_script(self, script, directory):
+        end = round(time.time() + WIPE_SECONDS)
+        return self.start_emuctl("run", "--scope", "host", "-a", "arm64", "--", "bash", "-c",
+                                 script.format(end=end, program=guest("hello-arm64")), user=CAROL, cwd=directory,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def finish(self, process):
+        out, err = process.communicate(timeout=WIPE_SECONDS + SECONDS_TO_RUN)
+        self.assertEqual(process.returncode, 0, out + err)
+        return [int(word) for word in out.split()]
+
     def test_build_under_a_wipe(self):
-        """All entries are flushed every 200 ms; a build in the host scope, with programs that start and end all the time, goes on.
-        A program that starts in the very moment between the flush and the repair fails: make and everybody else has to be told by
-        its exit status, and the count is printed."""
+        """All entries are flushed every 200 ms; a build in the host scope goes on. There is a gap between a flush and the repair
+        (emuctl(1), NOTES): of programs that start all the time, a few of ten thousand find it, and that is put up with."""
         others = {"WSLInterop": ("MZ", "/bin/false", "P"), "jar": ("PK", "/bin/echo", "")}
-        process = self.hold("arm64")
+        holder = self.hold("arm64")
+        directory = self.temporary_directory(CAROL)
+        (directory / "Makefile").write_text(MAKEFILE)
+        (directory / "test.c").write_text(TEST_PROGRAM)
         stop, latencies = threading.Event(), []
 
         def wipe():
@@ -256,35 +297,28 @@ class Wipe(CoexistenceCase):
                         return
                 latencies.append(time.monotonic() - began)
 
-        script = f"""
-end=$(( $(date +%s) + {round(WIPE_SECONDS)} )); ran=0; failed=0
-while [ $(date +%s) -lt $end ]; do
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
-    if [ "$({guest('hello-arm64')} 2>&1)" = "hello from aarch64" ]; then ran=$((ran + 1)); else failed=$((failed + 1)); fi
-  done
-done
-echo $ran $failed"""
         thread = threading.Thread(target=wipe)
         thread.start()
         try:
-            done = self.emuctl("run", "--scope", "host", "-a", "arm64", "--", "bash", "-c", script, user=CAROL)
+            build, count = (self.start_script(script, directory) for script in (BUILD_SCRIPT, COUNT_SCRIPT))
+            (builds,), (ran, failed) = self.finish(build), self.finish(count)
         finally:
             stop.set()
             thread.join()
-        self.assert_status(done, 0)
-        ran, failed = (int(word) for word in done.stdout.split())
         latencies.sort()
         print(f"{len(latencies)} wipes in {WIPE_SECONDS:.0f} s: put back after {1000 * statistics.median(latencies):.2f} ms "
-              f"(median), {1000 * latencies[-1]:.2f} ms (longest); {ran} programs ran, {failed} failed", file=sys.stderr)
+              f"(median), {1000 * latencies[-1]:.2f} ms (longest); {builds} builds went well; of other programs {ran} ran, {failed} "
+              "did not start", file=sys.stderr)
         self.assertGreater(len(latencies), WIPE_SECONDS / WIPE_PERIOD / 2)
         self.assertLess(statistics.median(latencies), HEAL_LIMIT)
+        self.assertGreater(builds, 0)
         self.assertGreater(ran, 20)
-        self.assertLessEqual(failed, max(3, ran // 10))
+        self.assertLessEqual(failed, max(2, ran // 100))
         self.wait_until(is_good, "it was not put back")
         before = {name: register_by_hand(name, *arguments) for name, arguments in others.items()}
         unregister_by_hand(ENTRY)
         self.wait_until(is_good, "it was not put back")
-        self.release(process)
+        self.release(holder)
         self.assertEqual({name: entry(name) for name in handlers()}, before)
 
 
