@@ -40,7 +40,7 @@ class Monitor(TestCase):
     def documented_kinds(self):
         """Those that the interface's description names, and the manual page."""
         text = (SOURCE_DIR / "common/wire/io.emud.Manager.varlink").read_text()
-        comment = text.partition("text one sentence for people. kind:\n")[2].partition("# Kinds may be added")[0]
+        comment = text.partition("text one sentence for people. kind:\n")[2].partition("Kinds may be added")[0]
         kinds = set(re.findall(r"\b(?:[a-z]+_[a-z]+|fault)\b", comment))
         manual = (SOURCE_DIR / "packaging/man/emuctl.1").read_text().partition(".SS emuctl monitor")[2].partition(".SS")[0]
         self.assertEqual(set(re.findall(r"\b(?:[a-z]+_[a-z]+|fault)\b", manual)), kinds)
@@ -76,7 +76,7 @@ class Monitor(TestCase):
         self.assert_status(run_, 0)
         expect("lease_opened", "emulator_installed", "lease_ready", "lease_ended")
 
-        members = {"lease": {"lease", "scope", "uid", "pid"}, "handler": {"architecture"}, "emulator": {"architecture"}}
+        members = {"lease": {"lease", "architectures", "scope", "uid", "pid"}, "handler": {"architecture"}, "emulator": {"architecture"}}
         for event in events:
             wanted = members.get(event["kind"].partition("_")[0], set())
             self.assertEqual(set(event), {"time", "kind", "text"} | wanted, event)
