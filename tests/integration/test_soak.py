@@ -5,6 +5,7 @@ Each round's choices depend on the seed and its number only: EMUD_TEST_SEED=N re
 
 import collections
 import random
+import select
 
 from essentials import *
 from test_kill import KillTestCase, kill, leases_of, seeded
@@ -52,9 +53,23 @@ class Soak(KillTestCase):
         else:
             keeper = self.keeper_of(client, self.emud)
             found = self.command_of(keeper) if keeper and victim == "command" else keeper
-            if not found or not kill(found):
+            if not found or not self.kill_and_note(found):
                 return victim, False
         return victim, True
+
+    def kill_and_note(self, pid):
+        try:
+            self.killed.append(os.pidfd_open(pid))
+        except ProcessLookupError:
+            return False
+        return kill(pid)
+
+    def wait_for_killed(self):
+        """A keeper that has yet to die of its SIGKILL is none of those that a reconciliation could see the end of."""
+        for pidfd in self.killed:
+            self.assertTrue(select.select([pidfd], [], [], SECONDS_TO_END)[0], "a killed process has not ended")
+            os.close(pidfd)
+        self.killed = []
 
     def replace_ended(self):
         for place, client in enumerate(self.clients):
@@ -69,6 +84,7 @@ class Soak(KillTestCase):
         self.emud.kill()
         for place in range(len(CLIENTS)):
             self.end(place)
+        self.wait_for_killed()
         reconcile = [BIN_DIR / "emud", "--socket", self.emud.socket, "--state-dir", self.emud.state, "--runtime-dir", self.emud.runtime,
                      "--reconcile"]
         self.assert_status(run(reconcile), 0)
@@ -92,7 +108,7 @@ class Soak(KillTestCase):
         leases_of(self.emud)  # it serves, and has all it needs for that
         self.idle = self.idle_descriptors(self.emud)
         self.ends, kills, missed = (collections.Counter() for _ in range(3))
-        self.clients = [self.begin(kind) for kind in CLIENTS]
+        self.clients, self.killed = [self.begin(kind) for kind in CLIENTS], []
         began = time.monotonic()
         for number in range(ROUNDS):
             self.replace_ended()
@@ -104,6 +120,7 @@ class Soak(KillTestCase):
             client.kill()
         for place in range(len(CLIENTS)):
             self.end(place)
+        self.wait_for_leases(self.emud, set())
         print(f"{ROUNDS} rounds in {time.monotonic() - began:.0f} s: killed {dict(kills)}, too early for {dict(missed)}; clients ended with "
               f"{dict(self.ends)}", file=sys.stderr)
         if ROUNDS >= 100:
