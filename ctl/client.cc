@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/retry.h"
 #include "wire/errors.h"
 
 namespace emud::ctl {
@@ -82,7 +83,8 @@ Result<Client> Client::connect(const std::string& path, int limit_ms) {
   UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (!socket) return fail_errno("create", "a socket");
   EMUD_TRY(limit_connecting(socket.get(), limit_ms));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  if (uninterrupted([&] { return ::connect(socket.get(), name, sizeof address); }) != 0) {
     return connect_failure(errno, path);
   }
   return Client{std::move(socket), path, limit_ms};

@@ -13,6 +13,7 @@
 
 #include "arch/program.h"
 #include "base/file.h"
+#include "base/retry.h"
 
 namespace emud::ctl {
 namespace {
@@ -60,7 +61,7 @@ std::string working_directory_name() {
 }
 
 Result<> add_working_directory(RunRequest& request) {
-  UniqueFd directory{::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  UniqueFd directory{uninterrupted([] { return ::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC); })};
   if (!directory) {
     const int reason = errno;
     return fail_errno(reason, "open the working directory", working_directory_name(),

@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/retry.h"
 #include "daemon/users.h"
 
 #ifndef SO_PEERPIDFD
@@ -65,7 +66,7 @@ Result<UniqueFd> read_pidfd(int socket, pid_t pid, uid_t uid) {
 
 bool has_ended(int pidfd) {
   pollfd ended{.fd = pidfd, .events = POLLIN, .revents = 0};
-  return ::poll(&ended, 1, 0) != 0;
+  return uninterrupted([&] { return ::poll(&ended, 1, 0); }) != 0;
 }
 
 std::string link_target(const std::string& path) {

@@ -10,10 +10,13 @@
 #include <cerrno>
 #include <memory>
 
+#include "base/retry.h"
+
 namespace emud {
 
 Result<UniqueFd> open_at(int directory, const std::string& path, int flags, mode_t mode) {
-  const int fd = ::openat(directory, path.c_str(), flags | O_CLOEXEC, mode);
+  const int fd =
+      uninterrupted([&] { return ::openat(directory, path.c_str(), flags | O_CLOEXEC, mode); });
   if (fd < 0) return fail_errno("open", path);
   return UniqueFd{fd};
 }
@@ -22,11 +25,8 @@ Result<std::string> read_all(int fd, std::string_view name, std::size_t limit) {
   std::string bytes;
   char buffer[4096];
   for (;;) {
-    const ssize_t count = ::read(fd, buffer, sizeof buffer);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return fail_errno("read", name);
-    }
+    const ssize_t count = uninterrupted([&] { return ::read(fd, buffer, sizeof buffer); });
+    if (count < 0) return fail_errno("read", name);
     if (count == 0) return bytes;
     bytes.append(buffer, static_cast<std::size_t>(count));
     if (bytes.size() > limit) {
@@ -46,11 +46,8 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 
 Result<> write_all(int fd, std::string_view name, std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return fail_errno("write", name);
-    }
+    const ssize_t count = uninterrupted([&] { return ::write(fd, bytes.data(), bytes.size()); });
+    if (count < 0) return fail_errno("write", name);
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
   return {};
@@ -58,7 +55,8 @@ Result<> write_all(int fd, std::string_view name, std::string_view bytes) {
 
 Result<> write_control(int directory, const std::string& path, std::string_view bytes) {
   EMUD_ASSIGN(const UniqueFd fd, open_at(directory, path, O_WRONLY));
-  if (::write(fd.get(), bytes.data(), bytes.size()) < 0) return fail_errno("write", path);
+  if (uninterrupted([&] { return ::write(fd.get(), bytes.data(), bytes.size()); }) < 0)
+    return fail_errno("write", path);
   return {};
 }
 
@@ -69,7 +67,9 @@ Result<> replace_file(int directory, const std::string& name, std::string_view b
     ::unlinkat(directory, temporary.c_str(), 0);
     return std::unexpected(std::move(error));
   };
-  EMUD_ASSIGN(const UniqueFd fd, open_at(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC, mode));
+  const auto opened = open_at(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
+  if (!opened) return fail_errno(opened.error().errno_value, "create a new", name);
+  const UniqueFd& fd = *opened;
   if (auto done = write_all(fd.get(), name, bytes); !done) return undo(std::move(done).error());
   if (::fchmod(fd.get(), mode) != 0) return undo(fail_errno("set the mode of", name).error());
   if (durability == Durability::durable && ::fsync(fd.get()) != 0)

@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "base/retry.h"
+
 namespace emud {
 namespace {
 
@@ -44,7 +46,8 @@ void log(Level level, std::string_view text, const LogFields& fields) {
   const std::string line = journal ? fmt::format("<{}>{}\n", static_cast<int>(level), safe)
                                    : fmt::format("emud: {}\n", safe);
   // A log that cannot be written must not stop the work.
-  [[maybe_unused]] const ssize_t count = ::write(STDERR_FILENO, line.data(), line.size());
+  [[maybe_unused]] const ssize_t count =
+      uninterrupted([&] { return ::write(STDERR_FILENO, line.data(), line.size()); });
 }
 
 void log(const Error& error) {

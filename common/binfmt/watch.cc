@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/paths.h"
+#include "base/retry.h"
 #include "binfmt/registry.h"
 
 namespace emud {
@@ -43,7 +44,8 @@ bool HostWatch::take() {
   bool changed = false;
   alignas(inotify_event) char buffer[4096];
   for (;;) {
-    const ssize_t count = ::read(inotify_.get(), buffer, sizeof buffer);
+    const ssize_t count =
+        uninterrupted([&] { return ::read(inotify_.get(), buffer, sizeof buffer); });
     if (count <= 0) return changed;
     for (ssize_t at = 0; at < count;) {
       inotify_event event{};

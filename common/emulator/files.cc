@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/retry.h"
 
 namespace emud {
 namespace {
@@ -20,8 +21,8 @@ constexpr std::size_t copy_size = std::size_t{1} << 20;
 Result<OpenFile> open_trusted(int directory, const std::string& name, int flags,
                               std::string_view path) {
   constexpr std::string_view hint = "Remove it and install the emulator again";
-  const int fd = ::openat(directory, name.c_str(),
-                          flags | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  flags |= O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  const int fd = uninterrupted([&] { return ::openat(directory, name.c_str(), flags); });
   if (fd < 0 && errno == ELOOP) {
     return fail(Errc::permission_denied, "open", path, "it is a symbolic link", hint);
   }
@@ -53,14 +54,14 @@ Result<std::string> random_name(std::string_view prefix) {
 
 Result<UniqueFd> make_unnamed_file(int directory, std::string_view path) {
   // open(2): filesystems without O_TMPFILE say EOPNOTSUPP, kernels without it EISDIR or ENOENT.
-  const int fd = ::openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  const int fd =
+      uninterrupted([&] { return ::openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); });
   if (fd >= 0) return UniqueFd{fd};
   if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT) {
     return fail_errno("create a temporary file in", path);
   }
   EMUD_ASSIGN(const std::string name, random_name(".tmp-"));
-  UniqueFd named{::openat(directory, name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600)};
-  if (!named) return fail_errno("create a temporary file in", path);
+  EMUD_ASSIGN(UniqueFd named, open_at(directory, name, O_CREAT | O_EXCL | O_RDWR, 0600));
   if (::unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT)
     return fail_errno("unlink", name);
   return named;
@@ -76,11 +77,9 @@ Result<> copy_regular_file(int from, std::string_view from_name, int to, std::st
   }
   std::vector<char> buffer(copy_size);
   for (std::uint64_t offset = 0;;) {
-    const ssize_t count = ::pread(from, buffer.data(), buffer.size(), static_cast<off_t>(offset));
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return fail_errno("read", from_name);
-    }
+    const ssize_t count = uninterrupted(
+        [&] { return ::pread(from, buffer.data(), buffer.size(), static_cast<off_t>(offset)); });
+    if (count < 0) return fail_errno("read", from_name);
     if (count == 0) return {};
     offset += static_cast<std::uint64_t>(count);
     if (offset > limit) {

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/paths.h"
+#include "base/retry.h"
 #include "sandbox/command.h"
 #include "sandbox/nix.h"
 
@@ -95,7 +96,7 @@ Result<Child> start_nix_daemon(const NixDaemonPlan& plan, NixDaemonSocket socket
 
   ::setsid();
   std::vector<CommandFd> fds;
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  const int null = uninterrupted([] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); });
   fds.push_back({0, UniqueFd{null}});
   if (auto copy = UniqueFd{::fcntl(null, F_DUPFD_CLOEXEC, 3)}) fds.push_back({1, std::move(copy)});
   // Its complaints go where emud's go.

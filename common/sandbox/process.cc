@@ -14,6 +14,8 @@
 #include <set>
 #include <vector>
 
+#include "base/retry.h"
+
 namespace emud {
 namespace {
 
@@ -60,15 +62,15 @@ void Child::signal(int number) const {
 std::optional<ExitStatus> Child::wait(int timeout_ms) {
   if (pid_ <= 0) return ExitStatus{};
   if (timeout_ms >= 0) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds{timeout_ms};
     pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&ended, 1, timeout_ms) <= 0) return std::nullopt;
+    const int count =
+        uninterrupted([&] { return ::poll(&ended, 1, milliseconds_until(deadline)); });
+    if (count <= 0) return std::nullopt;
   }
   int raw = 0;
   rusage usage{};
-  pid_t reaped = 0;
-  do {
-    reaped = ::wait4(pid_, &raw, 0, &usage);
-  } while (reaped < 0 && errno == EINTR);
+  const pid_t reaped = uninterrupted([&] { return ::wait4(pid_, &raw, 0, &usage); });
   const ExitStatus status = reaped == pid_ ? exit_status_of(raw, usage) : ExitStatus{};
   forget();
   return status;

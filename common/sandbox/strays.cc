@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/retry.h"
 
 namespace emud {
 namespace {
@@ -48,7 +49,7 @@ std::vector<UniqueFd> kill_all(const struct stat& wanted) {
     UniqueFd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, process, 0))};
     if (!pidfd) continue;
     pollfd ended{pidfd.get(), POLLIN, 0};
-    if (::poll(&ended, 1, 0) != 0) continue;  // a zombie
+    if (uninterrupted([&] { return ::poll(&ended, 1, 0); }) != 0) continue;  // a zombie
     auto place = open_user_namespace(process);
     if (!place || !is_at_or_below(*std::move(place), wanted)) continue;
     ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
