@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/paths.h"
+#include "base/retry.h"
 #include "binfmt/refusals.h"
 
 #ifndef BINFMTFS_MAGIC
@@ -27,10 +28,12 @@ namespace {
 
 const std::string mount_point{binfmt_misc_mount};
 
-bool is_binfmt_misc(int fd) {
+Result<bool> is_binfmt_misc(int fd) {
   struct statfs info{};
+  if (uninterrupted([&] { return ::fstatfs(fd, &info); }) != 0)
+    return fail_errno("look at", mount_point);
   // The kernel's types differ between architectures: compare as unsigned.
-  return ::fstatfs(fd, &info) == 0 && static_cast<unsigned long>(info.f_type) == BINFMTFS_MAGIC;
+  return static_cast<unsigned long>(info.f_type) == BINFMTFS_MAGIC;
 }
 
 // O_DIRECTORY makes the lookup follow an autofs trigger (fs/namei.c, follow_automount).
@@ -42,13 +45,15 @@ Result<UniqueFd> open_mount() {
 
 Result<Registry> Registry::open_host() {
   EMUD_ASSIGN(UniqueFd directory, open_mount());
-  if (!is_binfmt_misc(directory.get())) {
+  EMUD_ASSIGN(const bool is_mounted, is_binfmt_misc(directory.get()));
+  if (!is_mounted) {
     if (::mount("binfmt_misc", mount_point.c_str(), "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
                 nullptr) != 0) {
       return mount_refused(errno);
     }
     EMUD_ASSIGN(directory, open_mount());
-    if (!is_binfmt_misc(directory.get())) {
+    EMUD_ASSIGN(const bool is_there, is_binfmt_misc(directory.get()));
+    if (!is_there) {
       return fail(Errc::not_supported, "open", mount_point,
                   "it is not binfmt_misc even after a mount",
                   "Look at `findmnt /proc/sys/fs/binfmt_misc`");
@@ -59,7 +64,8 @@ Result<Registry> Registry::open_host() {
 
 Result<Registry> Registry::look_at_host() {
   EMUD_ASSIGN(UniqueFd directory, open_mount());
-  if (!is_binfmt_misc(directory.get())) {
+  EMUD_ASSIGN(const bool is_mounted, is_binfmt_misc(directory.get()));
+  if (!is_mounted) {
     return fail(Errc::not_found, "open", mount_point, "binfmt_misc is not mounted there yet");
   }
   return Registry{std::move(directory)};
@@ -71,7 +77,8 @@ Result<Registry> Registry::mount_private() {
     return mount_refused(errno);
   }
   EMUD_ASSIGN(UniqueFd directory, open_mount());
-  if (!is_binfmt_misc(directory.get())) {
+  EMUD_ASSIGN(const bool is_mounted, is_binfmt_misc(directory.get()));
+  if (!is_mounted) {
     return fail(Errc::not_supported, "open", mount_point,
                 "the mounted file system is not binfmt_misc");
   }
@@ -93,7 +100,7 @@ Result<Registration> Registry::add(const Architecture& architecture,
   EMUD_ASSIGN(const std::string text, registration_string(rule));
   auto opened = open_at(directory_.get(), "register", O_WRONLY);
   if (!opened) return open_refused(opened.error().errno_value);
-  if (::write(opened->get(), text.data(), text.size()) < 0) {
+  if (uninterrupted([&] { return ::write(opened->get(), text.data(), text.size()); }) < 0) {
     const int error = errno;
     if (error != EEXIST) return write_refused(error, rule);
     const auto entry = inspect(rule.name);
@@ -135,8 +142,10 @@ Result<> Registry::enable(const Rule& rule) {
 }
 
 Result<bool> Registry::is_on() const {
-  EMUD_ASSIGN(const std::string text, read_file(directory_.get(), "status", 64));
-  return text.starts_with("enabled");
+  const auto text = read_file(directory_.get(), "status", 64);
+  if (!text)
+    return fail_errno(text.error().errno_value, "read", fmt::format("{}/status", mount_point));
+  return text->starts_with("enabled");
 }
 
 Result<Entry> Registry::inspect(std::string_view name) const {
@@ -151,18 +160,24 @@ Result<std::vector<Entry>> Registry::list() const {
 }
 
 Result<std::vector<Entry>> Registry::newest_first() const {
-  EMUD_ASSIGN(UniqueFd opened, open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY));
+  auto listed = open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY);
+  if (!listed) return fail_errno(listed.error().errno_value, "list", mount_point);
+  UniqueFd opened = *std::move(listed);
   const std::unique_ptr<DIR, int (*)(DIR*)> stream{::fdopendir(opened.get()), ::closedir};
   if (!stream) return fail_errno("read", mount_point);
   [[maybe_unused]] const int owned = opened.release();  // by the stream
   std::vector<std::pair<timespec, Entry>> found;
+  errno = 0;
   while (const dirent* item = ::readdir(stream.get())) {
     const std::string name = item->d_name;
     struct stat info{};
-    if (name == "." || name == ".." || name == "register" || name == "status") continue;
-    if (::fstatat(directory_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    if (auto entry = inspect(name)) found.emplace_back(info.st_mtim, *std::move(entry));
+    if (name != "." && name != ".." && name != "register" && name != "status" &&
+        ::fstatat(directory_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+      if (auto entry = inspect(name)) found.emplace_back(info.st_mtim, *std::move(entry));
+    }
+    errno = 0;
   }
+  if (errno != 0) return fail_errno("list", mount_point);
   std::ranges::stable_sort(found, [](const auto& left, const auto& right) {
     const auto key = [](const timespec& time) { return std::pair{time.tv_sec, time.tv_nsec}; };
     return key(left.first) > key(right.first);
