@@ -10,6 +10,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "base/log.h"
+#include "base/retry.h"
 
 namespace emud {
 namespace {
@@ -18,7 +19,7 @@ constexpr std::chrono::milliseconds pause_between_looks{20};
 
 bool is_ready(int fd, short events) {
   pollfd entry{.fd = fd, .events = events, .revents = 0};
-  return ::poll(&entry, 1, 0) != 0;
+  return uninterrupted([&] { return ::poll(&entry, 1, 0); }) != 0;
 }
 
 void log_unexpected(const std::exception_ptr& thrown) {
@@ -49,15 +50,20 @@ void FdWaiter::cancel() {
 }
 
 Task<void> FdWaiter::wait(asio::posix::descriptor_base::wait_type what, short events) {
-  while (!descriptor_.is_open()) {
+  for (;;) {
+    boost::system::error_code refused;
+    if (descriptor_.is_open()) {
+      co_await descriptor_.async_wait(what, asio::redirect_error(asio::use_awaitable, refused));
+      if (!refused) co_return;
+      if (refused == asio::error::operation_aborted) throw boost::system::system_error(refused);
+      stop_watching();
+    }
     if (is_cancelled_) throw boost::system::system_error(asio::error::operation_aborted);
     if (is_ready(fd_, events)) co_return;
     asio::steady_timer pause{co_await asio::this_coro::executor, pause_between_looks};
     co_await pause.async_wait(asio::use_awaitable);
-    boost::system::error_code refused;
-    if (!descriptor_.is_open()) descriptor_.assign(fd_, refused);
+    if (!is_cancelled_ && !descriptor_.is_open()) descriptor_.assign(fd_, refused);
   }
-  co_await descriptor_.async_wait(what, asio::use_awaitable);
 }
 
 Task<void> FdWaiter::readable() {
