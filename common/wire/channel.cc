@@ -219,17 +219,28 @@ Result<bool> Channel::flush() {
   while (!output_.empty()) {
     Frame& frame = output_.front();
     const std::string_view rest = std::string_view{frame.json}.substr(sent_);
-    EMUD_ASSIGN(const std::size_t count, send_some(socket_.get(), rest, frame.fds));
-    if (count == 0) return false;
+    const auto count = send_some(socket_.get(), rest, frame.fds);
+    if (!count) {
+      give_up_sending();
+      return std::unexpected(count.error());
+    }
+    if (*count == 0) return false;
     frame.fds.clear();
-    sent_ += count;
-    queued_ -= count;
+    sent_ += *count;
+    queued_ -= *count;
     if (sent_ == frame.json.size()) {
       output_.pop_front();
       sent_ = 0;
     }
   }
   return true;
+}
+
+void Channel::give_up_sending() {
+  if (sent_ > 0) ::shutdown(socket_.get(), SHUT_WR);
+  output_.clear();
+  sent_ = 0;
+  queued_ = 0;
 }
 
 Result<Frame> Channel::receive(int timeout_ms) {

@@ -74,7 +74,8 @@ class [[nodiscard]] Channel {
   [[nodiscard]] Result<> put(Frame frame);
 
   // Sends what the socket takes now (MSG_DONTWAIT, MSG_NOSIGNAL). true: all was sent. disconnected
-  // if the peer is gone. Descriptors are closed here as soon as they are on their way.
+  // if the peer is gone. Descriptors are closed here as soon as they are on their way. Nothing that
+  // was queued is sent after a failure: the peer sees none of a message, or the end in its middle.
   [[nodiscard]] Result<bool> flush();
 
   [[nodiscard]] std::size_t queued_bytes() const { return queued_; }  // not yet sent
@@ -86,6 +87,7 @@ class [[nodiscard]] Channel {
  private:
   [[nodiscard]] Result<bool> read_once();
   [[nodiscard]] Result<> split(std::string_view chunk, std::vector<UniqueFd> fds);
+  void give_up_sending();
 
   UniqueFd socket_;
   std::size_t max_message_;

@@ -103,6 +103,7 @@ TEST_CASE("the end of the connection", "[wire]") {
     sockets.first.reset();
     REQUIRE(right.put({"{}", {}}));
     CHECK(right.flush().error().code == Errc::disconnected);
+    CHECK(right.queued_bytes() == 0);  // a later message does not bring it along
     CHECK(right.send({"{}", {}}).error().code == Errc::disconnected);
   }
 }
