@@ -17,6 +17,7 @@
 #include "emulator/wanted.h"
 #include "sandbox/descendants.h"
 #include "sandbox/keeper.h"
+#include "sandbox/keeper_setup.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/native.h"
 #include "sandbox/proofs.h"
@@ -206,6 +207,7 @@ Result<RunSession> Engine::start(KeeperMode mode) const {
 Result<> Engine::follow(Channel report, const Child& keeper, const KeeperPlan& plan) const {
   for (;;) {
     auto frame = report.receive();
+    if (!frame && frame.error().code != Errc::disconnected) return std::unexpected(frame.error());
     if (!frame) {
       return fail(Errc::internal, "bring up", "the lease", "its keeper died",
                   "Look at the kernel's log (`dmesg`)");

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "daemon/lease_cgroups.h"
 #include "daemon/users.h"
+#include "sandbox/keeper_setup.h"
 
 namespace emud {
 
@@ -57,7 +58,7 @@ Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan 
     run_keeper(std::move(plan));
   }
   lease.record.keeper = lease.keeper.pid();
-  lease.record.keeper_start = process_start_time(lease.keeper.pid());
+  EMUD_ASSIGN(lease.record.keeper_start, process_start_time(lease.keeper.pid()));
   EMUD_TRY(services.leases.save(lease));
   started.report =
       std::make_unique<AsyncChannel>(services.executor, Channel{std::move(report.first)});

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -84,9 +85,13 @@ Failure was_ended(const Lease& lease) {
               "Look into emud's log, which names who did it");
 }
 
-std::uint64_t process_start_time(pid_t pid) {
+Result<std::uint64_t> process_start_time(pid_t pid) {
   const auto text = read_file(fmt::format("/proc/{}/stat", pid));
-  if (!text) return 0;
+  if (!text) {
+    const int reason = text.error().errno_value;
+    if (reason == ENOENT || reason == ESRCH) return 0;
+    return std::unexpected(text.error());
+  }
   // The command's name stands in parentheses and may hold anything; the fields behind it are plain.
   const auto end = text->rfind(')');
   if (end == std::string::npos) return 0;

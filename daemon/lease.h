@@ -54,7 +54,7 @@ struct Lease;
 
 // The start time of a process in clock ticks; 0 if there is none of that pid, or it has ended and
 // is only not reaped yet.
-[[nodiscard]] std::uint64_t process_start_time(pid_t pid);
+[[nodiscard]] Result<std::uint64_t> process_start_time(pid_t pid);
 
 // reconnecting: its holder has yet to come back to an emud that was started again. stuck: some of
 // its processes do not end though they were killed (they wait in the kernel, for the server of a

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/retry.h"
 #include "daemon/handover.h"
 #include "daemon/leases.h"
 #include "sandbox/strays.h"
@@ -19,14 +20,14 @@ namespace {
 
 bool has_ended(int pidfd) {
   pollfd entry{pidfd, POLLIN, 0};
-  return ::poll(&entry, 1, 0) != 0;
+  return uninterrupted([&] { return ::poll(&entry, 1, 0); }) != 0;
 }
 
 // The process of that pid and start time; none if it is gone.
 UniqueFd open_process(pid_t pid, std::uint64_t start) {
   UniqueFd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
   // The descriptor holds the process; only then is its start time compared.
-  if (pidfd && process_start_time(pid) != start) pidfd.reset();
+  if (pidfd && process_start_time(pid).value_or(0) != start) pidfd.reset();
   return pidfd;
 }
 

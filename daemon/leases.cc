@@ -117,7 +117,7 @@ void Leases::attach_keeper(std::shared_ptr<Lease> lease) {
 
 Result<> Leases::attach_holder(const std::shared_ptr<Lease>& lease, const PeerCredentials& holder) {
   EMUD_ASSIGN(lease->holder_pidfd, holder.pidfd.duplicate());
-  lease->record.pid_start = process_start_time(holder.pid);
+  EMUD_ASSIGN(lease->record.pid_start, process_start_time(holder.pid));
   lease->record.granted = true;
   EMUD_TRY(save(*lease));
   lease->state = LeaseState::ready;

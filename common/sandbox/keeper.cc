@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/retry.h"
 #include "sandbox/descendants.h"
 #include "sandbox/keeper_reply.h"
 #include "sandbox/keeper_setup.h"
@@ -173,6 +174,7 @@ void Keeper::serve() {
     if ((events[0].revents & POLLOUT) != 0 && !client_.flush()) ask_to_end();
     if ((events[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
       if (auto filled = client_.fill(); !filled) {
+        if (filled.error().code != Errc::disconnected) verdict_ = filled.error();
         ask_to_end();
         continue;
       }
@@ -264,7 +266,7 @@ void Keeper::resize(const wire::Call& call) {
 
 void Keeper::reap() {
   signalfd_siginfo signal{};
-  while (::read(child_signal_.get(), &signal, sizeof signal) > 0) {
+  while (uninterrupted([&] { return ::read(child_signal_.get(), &signal, sizeof signal); }) > 0) {
     if (signal.ssi_signo == SIGTERM) cancelled();
   }
   for (;;) {
@@ -323,6 +325,7 @@ void Keeper::time_is_over() {
 void Keeper::ask_to_end() {
   if (deadline_ || done_) return;
   if (!command_) {
+    if (verdict_) command_ended({});
     done_ = true;
     return;
   }
@@ -364,27 +367,15 @@ void Keeper::reply(const wire::Reply& message) {
   if (!client_.put(Frame{wire::encode(message)})) return;
   while (client_.queued_bytes() > 0) {
     const auto flushed = client_.flush();
+    if (!flushed && flushed.error().code != Errc::disconnected) log(flushed.error());
     if (!flushed || *flushed) return;
     if (message.continues) return;  // the loop sends the rest
     pollfd writable{.fd = client_.fd(), .events = POLLOUT, .revents = 0};
-    if (::poll(&writable, 1, end_limit_ms) <= 0) return;
+    if (uninterrupted([&] { return ::poll(&writable, 1, end_limit_ms); }) <= 0) return;
   }
 }
 
 }  // namespace
-
-std::uint64_t keeper_clone_flags(KeeperMode mode) {
-  switch (mode) {
-    case KeeperMode::host:
-    case KeeperMode::private_identity:
-      return 0;
-    case KeeperMode::private_rootless:
-      return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID;
-    case KeeperMode::private_rootless_without_pid:
-      return CLONE_NEWUSER | CLONE_NEWNS;
-  }
-  return 0;
-}
 
 void run_keeper(KeeperPlan plan) {
   Keeper{std::move(plan)}.run();

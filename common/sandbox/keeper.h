@@ -72,7 +72,4 @@ inline constexpr std::string_view ready = "ready";
 // report channel ends before the lease is ready, it gives up: nobody would hear of it.
 [[noreturn]] void run_keeper(KeeperPlan plan);
 
-// The clone3(2) flags a keeper of that mode is started with.
-[[nodiscard]] std::uint64_t keeper_clone_flags(KeeperMode mode);
-
 }  // namespace emud

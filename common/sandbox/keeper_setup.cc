@@ -64,6 +64,19 @@ Identity identity_within(const KeeperPlan& plan) {
   return mapped;
 }
 
+std::uint64_t keeper_clone_flags(KeeperMode mode) {
+  switch (mode) {
+    case KeeperMode::host:
+    case KeeperMode::private_identity:
+      return 0;
+    case KeeperMode::private_rootless:
+      return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID;
+    case KeeperMode::private_rootless_without_pid:
+      return CLONE_NEWUSER | CLONE_NEWNS;
+  }
+  return 0;
+}
+
 Result<> report_step(Channel& report, std::string_view step, std::string_view object) {
   wire::RunReply reply;
   reply.progress = wire::Progress{std::string{step}, std::string{object}, {}, {}};

@@ -9,6 +9,9 @@
 
 namespace emud {
 
+// The clone3(2) flags a keeper of that mode is started with.
+[[nodiscard]] std::uint64_t keeper_clone_flags(KeeperMode mode);
+
 // Brings the plan's private scope up in this process. The result holds the registry's directory
 // open: the entries of a user namespace vanish with the last reference to its binfmt_misc
 // (binfmt_misc.c, bm_put_super).

@@ -179,9 +179,11 @@ TEST_CASE("a lease's record survives the way to disk and back") {
 }
 
 TEST_CASE("a process's start time tells it from a later one of the same pid") {
-  CHECK(process_start_time(::getpid()) > 0);
-  CHECK(process_start_time(::getpid()) == process_start_time(::getpid()));
-  CHECK(process_start_time(0) == 0);
+  const auto start = process_start_time(::getpid());
+  REQUIRE(start);
+  CHECK(*start > 0);
+  CHECK(process_start_time(::getpid()).value() == *start);
+  CHECK(process_start_time(0).value() == 0);
 }
 
 }  // namespace
