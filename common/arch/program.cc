@@ -75,6 +75,8 @@ Result<Program> look_at_program(std::string path) {
   program.architecture = match_program(std::as_bytes(std::span{found.bytes}));
   if (const auto summary = read_elf_file(found.file.get(), program.file)) {
     program.interpreter = dynamic_linker(found.file.get(), *summary);
+  } else if (summary.error().errno_value != 0) {
+    return std::unexpected(summary.error());
   } else {
     program.defect = summary.error();
   }

@@ -24,12 +24,13 @@ bool is_preferred(const StoreEntry& a, const StoreEntry& b) {
 }
 
 // The entries of one store; an absent one, or none (an empty path), has none.
-Result<> add_entries(const std::string& path, std::vector<StoreEntry>& entries) {
+Result<> add_entries(const std::string& path, std::vector<StoreEntry>& entries,
+                     std::optional<Error>* problem) {
   if (path.empty()) return {};
   const auto store = open_store(path);
   if (!store && store.error().code == Errc::not_found) return {};
   if (!store) return std::unexpected(store.error());
-  EMUD_ASSIGN(auto added, open_entries(*store));
+  EMUD_ASSIGN(auto added, open_entries(*store, problem));
   for (StoreEntry& entry : added) {
     const bool is_known = std::ranges::any_of(entries, [&](const StoreEntry& known) {
       return known.manifest.digest == entry.manifest.digest;
@@ -39,11 +40,12 @@ Result<> add_entries(const std::string& path, std::vector<StoreEntry>& entries) 
   return {};
 }
 
-Result<std::vector<StoreEntry>> sorted_entries(const Paths& paths) {
+Result<std::vector<StoreEntry>> sorted_entries(const Paths& paths,
+                                               std::optional<Error>* problem = nullptr) {
   std::vector<StoreEntry> entries;
-  EMUD_TRY(add_entries(paths.store(), entries));
+  EMUD_TRY(add_entries(paths.store(), entries, problem));
   // A system's store that may not be read is as good as none.
-  (void)add_entries(paths.system_store, entries);
+  (void)add_entries(paths.system_store, entries, nullptr);
   std::ranges::sort(entries, is_preferred);
   return entries;
 }
@@ -77,11 +79,13 @@ Result<std::vector<Manifest>> Store::list() const {
 
 Result<VerifiedEmulator> Store::find(const Architecture& architecture,
                                      std::string_view version) const {
-  EMUD_ASSIGN(auto entries, sorted_entries(paths_));
+  std::optional<Error> problem;
+  EMUD_ASSIGN(auto entries, sorted_entries(paths_, &problem));
   const auto found = std::ranges::find_if(entries, [&](const StoreEntry& entry) {
     return entry.manifest.architecture == architecture.name &&
            version_matches(entry.manifest.version, version);
   });
+  if (found == entries.end() && problem) return std::unexpected(*std::move(problem));
   if (found == entries.end()) return nothing_found(entries, architecture, version);
   EMUD_TRY(verify_entry(*found, FileMemory::verified(paths_)));
   return VerifiedEmulator{std::move(found->manifest), std::move(found->path),
@@ -95,8 +99,8 @@ Result<VerifiedEmulator> Store::get(std::string_view digest) const {
   for (const std::string& path : {paths_.store(), paths_.system_store}) {
     if (path.empty()) continue;
     const auto store = open_store(path);
-    if (!store) continue;
-    auto entry = open_entry(*store, name);
+    auto entry =
+        store ? open_entry(*store, name) : Result<StoreEntry>{std::unexpected(store.error())};
     if (!entry && entry.error().code == Errc::not_found) continue;
     auto good = entry ? verify_entry(*entry, FileMemory::verified(paths_))
                       : Result<>{std::unexpected(entry.error())};

@@ -58,13 +58,19 @@ Result<StoreEntry> open_entry(const StoreDirectory& store, const std::string& di
   return StoreEntry{std::move(manifest), std::move(binary_path), std::move(binary)};
 }
 
-Result<std::vector<StoreEntry>> open_entries(const StoreDirectory& store) {
+Result<std::vector<StoreEntry>> open_entries(const StoreDirectory& store,
+                                             std::optional<Error>* problem) {
   EMUD_ASSIGN(const auto names, list_directory(store.fd.get(), "."));
   std::vector<StoreEntry> entries;
   for (const std::string& name : names) {
     if (name.size() != 64 || !Digest::parse(name)) continue;
     auto entry = open_entry(store, name);
-    if (entry) entries.push_back(*std::move(entry));
+    if (entry) {
+      entries.push_back(*std::move(entry));
+    } else if (problem != nullptr && !*problem && entry.error().errno_value != 0 &&
+               entry.error().code != Errc::not_found) {
+      *problem = std::move(entry).error();
+    }
   }
   return entries;
 }

@@ -1,6 +1,7 @@
 // One entry of a store on disk: the directory <sha256> with a manifest.json and the binary.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,8 +37,10 @@ struct StoreEntry {
 // invalid_argument (a manifest that is broken or speaks of another digest).
 [[nodiscard]] Result<StoreEntry> open_entry(const StoreDirectory& store, const std::string& digest);
 
-// All entries that can be opened, in no particular order.
-[[nodiscard]] Result<std::vector<StoreEntry>> open_entries(const StoreDirectory& store);
+// All entries that can be opened, in no particular order. problem: gets the first error of a system
+// call (no descriptor left, a disk that cannot be read) with one that could not.
+[[nodiscard]] Result<std::vector<StoreEntry>> open_entries(const StoreDirectory& store,
+                                                           std::optional<Error>* problem = nullptr);
 
 // Proves that the binary's bytes hash to what its manifest says: digest_mismatch, which names both.
 // Without reading it again when `memory` knows the very file; a good one goes into the memory.

@@ -16,6 +16,7 @@
 
 #include "arch/probe_image.h"
 #include "base/file.h"
+#include "base/retry.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/process.h"
 
@@ -71,8 +72,9 @@ Result<> enter_empty_root(std::span<const std::byte> image) {
   if (auto became = become(identity); !became) give_up(became.error().errno_value, false);
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
-  const int null = ::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);  // there is no /dev/null here
-  if (::dup2(null, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
+  // There is no /dev/null here.
+  const int null = uninterrupted([] { return ::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (null < 0 || ::dup2(null, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
       ::dup2(null, STDERR_FILENO) < 0) {
     give_up(errno, false);
   }
@@ -85,15 +87,17 @@ Result<> enter_empty_root(std::span<const std::byte> image) {
 }
 
 // Everything it prints until it closes its end; false when the deadline came first.
-bool collect(int fd, std::string& output, Clock::time_point deadline) {
+Result<bool> collect(int fd, std::string& output, Clock::time_point deadline) {
   for (;;) {
     pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
     const int ready = ::poll(&readable, 1, milliseconds_until(deadline));
     if (ready == 0) return false;
     if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) return fail_errno("wait for", "the output of the probe");
     char buffer[512];
-    const ssize_t count = ::read(fd, buffer, sizeof buffer);
-    if (count <= 0) return true;
+    const ssize_t count = uninterrupted([&] { return ::read(fd, buffer, sizeof buffer); });
+    if (count < 0) return fail_errno("read", "the output of the probe");
+    if (count == 0) return true;
     if (output.size() < output_limit) output.append(buffer, static_cast<std::size_t>(count));
   }
 }
@@ -129,14 +133,17 @@ Result<ProbeReport> probe(const Architecture& architecture, const Identity& iden
   output.second.reset();
   failure.second.reset();
 
-  const bool in_time = collect(output.first.get(), report.output, deadline);
+  EMUD_ASSIGN(const bool in_time, collect(output.first.get(), report.output, deadline));
   const auto status = child.wait(milliseconds_until(deadline));
   if (!in_time || !status) {
     report.finding = ProbeFinding::hung;
     return report;  // ~Child kills it
   }
   StartFailure start{};
-  if (::read(failure.first.get(), &start, sizeof start) == sizeof start) {
+  const ssize_t told =
+      uninterrupted([&] { return ::read(failure.first.get(), &start, sizeof start); });
+  if (told < 0) return fail_errno("read", "why the probe did not start");
+  if (told == sizeof start) {
     if (!start.is_exec)
       return fail_errno(start.errno_value, "start the probe for", architecture.name);
     report.errno_value = start.errno_value;
