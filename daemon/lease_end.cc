@@ -6,6 +6,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 #include <csignal>
 
 #include "base/file.h"
@@ -176,7 +177,9 @@ Task<Result<void>> Leases::end_processes(Lease& lease, Clock::time_point deadlin
 
 // The record goes before the holds: a handler without a holder is taken down by the next emud.
 Task<Result<void>> Leases::clear(std::shared_ptr<Lease> lease) {
-  if (::access(lease->record.temporary.c_str(), F_OK) == 0) {  // the keeper was killed
+  const std::string& temporary = lease->record.temporary;
+  if (!temporary.empty() && (::access(temporary.c_str(), F_OK) == 0 || errno != ENOENT)) {
+    // The keeper was killed.
     auto removed = co_await remove_in_worker(lease->record.temporary);
     if (!removed) co_return removed;
   }

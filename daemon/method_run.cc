@@ -44,8 +44,9 @@ Result<UniqueFd> take_working_directory(std::vector<UniqueFd>& fds, std::int64_t
   EMUD_ASSIGN(UniqueFd directory, take_fd(fds, index, "workingDirectory"));
   struct statx info{};
   // Not to be asked of a file system's server, who may be the caller: AT_STATX_DONT_SYNC.
-  if (::statx(directory.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &info) != 0 ||
-      !S_ISDIR(info.stx_mode)) {
+  if (::statx(directory.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &info) != 0)
+    return fail_errno("look at", "workingDirectory");
+  if (!S_ISDIR(info.stx_mode)) {
     return wrong_parameter("workingDirectory", "the descriptor is not a directory");
   }
   return directory;
@@ -135,7 +136,8 @@ Task<Result<Frame>> next_report(AsyncChannel& channel, const Lease& lease) {
                    fmt::format("its keeper has said nothing for {} s", step_limit.count()),
                    "A mount or a file system may hang: look at its stack in /proc, and `dmesg`");
   }
-  if (auto& frame = std::get<0>(outcome)) co_return std::move(frame);
+  auto& frame = std::get<0>(outcome);
+  if (frame || frame.error().code != Errc::disconnected) co_return std::move(frame);
   co_return fail(Errc::internal, "bring up", name_of(lease.record), "its keeper died",
                  "Look at the log of emud");
 }
@@ -159,7 +161,9 @@ Task<Result<void>> follow_bring_up(CallContext& context, StartedKeeper& keeper,
     if (step == keeper_step::ready) co_return Result<void>{};
     if (step == keeper_step::namespaces) {
       if (auto mapped = map_identity(lease.record.keeper); !mapped) co_return mapped;
-      if (auto sent = co_await keeper.report->send(Frame{"{}"}); !sent) co_return sent;
+      auto sent = co_await keeper.report->send(Frame{"{}"});
+      // A keeper that is gone has said why.
+      if (!sent && sent.error().code != Errc::disconnected) co_return sent;
       continue;
     }
     if (step == keeper_step::proven)

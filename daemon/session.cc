@@ -123,9 +123,12 @@ Task<void> serve_calls(Services& services, Connection& connection, AsyncChannel&
     account.call_has_ended();
     if (outcome.index() == 1) co_return;
     Answer& given = std::get<0>(outcome);
-    if (given.is_wanted &&
-        !co_await channel.send(Frame{wire::encode(given.reply), std::move(given.fds)}))
-      co_return;
+    if (given.is_wanted) {
+      const auto sent =
+          co_await channel.send(Frame{wire::encode(given.reply), std::move(given.fds)});
+      if (!sent && sent.error().code != Errc::disconnected) log(sent.error());
+      if (!sent) co_return;
+    }
     if (given.is_last) co_return;
   }
 }

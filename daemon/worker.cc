@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "base/log.h"
 #include "wire/errors.h"
 
 namespace emud {
@@ -25,7 +26,7 @@ constexpr char report_mark = '+';
   const std::string text =
       result ? result_mark + *result
              : wire::encode(wire::error_reply(wire::manager_interface, result.error()));
-  [[maybe_unused]] const auto sent = channel.send(Frame{text});
+  if (const auto sent = channel.send(Frame{text}); !sent) log(sent.error());
   ::_exit(0);
 }
 
@@ -60,6 +61,7 @@ Task<Result<std::string>> run_reporting_worker(ReportingWork work, ReportListene
   AsyncChannel channel{co_await asio::this_coro::executor, Channel{std::move(pair->first)}};
   const auto frame = co_await last_frame(channel, listener);
   const ExitStatus status = co_await wait_for(child);
+  if (!frame && frame.error().code != Errc::disconnected) co_return std::unexpected(frame.error());
   if (!frame) {
     co_return fail(Errc::internal, "run", "a helper process of emud",
                    "it ended without a result (signal " + std::to_string(status.signal) + ")",
