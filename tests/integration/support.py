@@ -175,14 +175,14 @@ class Emud:
         self.options, self.started = options, started  # env, preexec_fn, ...
         self.process = None
 
-    def start(self):
-        """Returns once emud listens."""
+    def start(self, **options):
+        """Returns once emud listens. The options are Popen's."""
         ready, ready_emud = os.pipe()
         with open(self.log, "ab") as log, open(ready, "rb") as answer:
             self.process = start(
                 [BIN_DIR / "emud", "--socket", self.socket, "--state-dir", self.state, "--runtime-dir", self.runtime,
                  "--ready-fd", ready_emud, *self.options],
-                stdout=log, stderr=log, pass_fds=[ready_emud], **self.started)
+                stdout=log, stderr=log, pass_fds=[ready_emud], **self.started | options)
             os.close(ready_emud)
             said = answer.read()
         if said != b"ready\n":
