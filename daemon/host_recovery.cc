@@ -44,12 +44,18 @@ std::map<std::string, HandlerRecord> read_records(const Paths& paths) {
   std::map<std::string, HandlerRecord> records;
   for (const auto& directory : {paths.handlers(), paths.persistent_pins()}) {
     const auto names = list_directory(AT_FDCWD, directory);
-    if (!names) continue;
+    if (!names) {
+      if (names.error().code != Errc::not_found) log(names.error());
+      continue;
+    }
     for (const auto& name : *names) {
       if (!name.ends_with(suffix)) continue;
       const std::string path = fmt::format("{}/{}", directory, name);
       const auto text = read_file(path);
-      if (!text) continue;
+      if (!text) {
+        log(text.error());
+        continue;
+      }
       if (auto record = parse_record(path, *text)) {
         records.emplace(name.substr(0, name.size() - suffix.size()), *std::move(record));
       } else {

@@ -16,18 +16,24 @@
 namespace emud {
 namespace {
 
-// The records of an earlier emud's leases. A directory without one that can be read was just being
-// made: nothing was started.
+// The records of an earlier emud's leases: of one that cannot be read, or was just being made, the
+// id alone.
 std::vector<LeaseRecord> read_leases(const Paths& paths) {
   std::vector<LeaseRecord> records;
   const auto names = list_directory(AT_FDCWD, paths.leases());
-  if (!names) return records;
+  if (!names) {
+    if (names.error().code != Errc::not_found) log(names.error());
+    return records;
+  }
   for (const auto& name : *names) {
     LeaseRecord record;
     record.id = name;
-    if (const auto text = read_file(paths.lease(name) + "/lease.json")) {
+    const auto text = read_file(paths.lease(name) + "/lease.json");
+    if (text) {
       if (auto parsed = lease_record_from_json(*text); parsed && parsed->id == name)
         record = *std::move(parsed);
+    } else if (text.error().code != Errc::not_found) {
+      log(text.error());
     }
     records.push_back(std::move(record));
   }

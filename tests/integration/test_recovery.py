@@ -221,6 +221,20 @@ class Records(RecoveryCase):
         self.emud.start()
         self.assertEqual((handlers(), self.leases(), self.emud.leases()), ([], {}, []))
 
+    def test_broken_record_of_a_running_lease(self):
+        self.require(os.environ.get("EMUD_TEST_CGROUP"), "without a cgroup nothing but the record tells whose a process is")
+        running = self.start_emuctl("run", "-a", "aarch64", "--", "sh", "-c", "echo ready; exec sleep 1000",
+                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(running.stdout.close)
+        expect_line(running.stdout, "ready")
+        self.emud.kill()
+        (record,) = (self.emud.runtime / "leases").glob("*/lease.json")
+        record.write_text("[")
+        self.emud.start()
+        self.assertIn(running.wait(SECONDS_TO_END), (125, 137))  # the keeper may be able to say that the command was killed
+        self.wait_for(lambda: self.leases() == {} and cgroups() == self.before["cgroups"], "the lease has ended")
+        self.assertEqual(self.emud.leases(), [])
+
     def test_foreign_entry_of_the_same_name_stays(self):
         """It has not an emulator of this emud's store."""
         self.emud.kill()
