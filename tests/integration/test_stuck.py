@@ -82,6 +82,7 @@ class EndedWhileBroughtUp(StuckCase):
     def setUp(self):
         super().setUp()
         self.assert_status(self.emuctl("run", "-a", "aarch64", "--", "true"), 0)  # what is asked once is known now
+        self.wait_for(lambda: self.leases() == {}, "its keeper has ended")  # and is not frozen with the others
 
     def freeze(self):
         """Stops every child of emud until the end of the test."""
