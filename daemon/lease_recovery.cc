@@ -112,9 +112,6 @@ void Leases::discard(LeaseRecord record) {
   auto lease = std::make_shared<Lease>(executor_);
   lease->directory = options_.paths.lease(record.id);
   lease->record = std::move(record);
-  // Where its record cannot be read, its processes are found all the same.
-  if (lease->record.cgroup.empty() && !cgroup_prefix_.empty())
-    lease->record.cgroup = cgroup_prefix_ + lease->record.id;
   leases_.emplace(lease->record.id, lease);
   post_end(std::move(lease));
 }
