@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <sstream>
 
@@ -23,8 +24,10 @@ Result<UniqueFd> hold_entry(const VerifiedEmulator& emulator) {
   if (!directory && directory.error().code != Errc::not_found) return directory;
   struct stat there = {};
   if (directory) (void)::flock(directory->get(), LOCK_SH | LOCK_NB);
-  if (!directory || ::stat(path.c_str(), &there) != 0 || there.st_ino != wanted.st_ino ||
-      there.st_dev != wanted.st_dev) {
+  const bool is_there = directory && ::stat(path.c_str(), &there) == 0;
+  if (directory && !is_there && errno != ENOENT && errno != ENOTDIR)
+    return fail_errno("examine", path);
+  if (!is_there || there.st_ino != wanted.st_ino || there.st_dev != wanted.st_dev) {
     return fail(Errc::not_found, "use emulator", path, "it was removed meanwhile", "Try again");
   }
   return directory;

@@ -35,6 +35,7 @@ INTERRUPTED = {"accept4", "connect", "epoll_wait", "fstatfs", "openat", "poll", 
 # What libraries do by themselves: a failure of theirs may have no other name than "not in the group", but leaves nothing either.
 LIBRARIES = re.compile(r"userdb|nsswitch|/lib|/etc/(group|passwd|ld\.so|host|localtime|ssl|libnl)|^//|^/(usr|run|etc)?/?(host|local)?/?$"
                        r"|\.so|locale|/sys/devices|/dev/(tty|urandom)|selinux")
+USERS_CGROUP = re.compile(r"/emud-user-[^/]*$")
 # Where emud says in its own words what an errno means here.
 OWN_WORDS = ("emud has no descriptor left", "the kernel does not say which process it is", "cannot be looked at")
 SECONDS = 3 * SECONDS_TO_END
@@ -44,6 +45,8 @@ RUN = ("run", "-a", "aarch64", "--", guest("hello-arm64"))
 
 def faults_of(point, all_errors=True):
     names = FITS.get(point.call, "").split()
+    if point.call == "rmdir" and USERS_CGROUP.search(point.object or ""):
+        names = []  # its one error, EBUSY, says that another lease of the user's is in it, which will remove it: it is believed
     interrupted = ["EINTR"] if point.call in INTERRUPTED and not LIBRARIES.search(point.object or "-") else []
     return [(point, name) for name in (names if all_errors else names[:1]) + interrupted]
 
