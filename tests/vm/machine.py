@@ -50,7 +50,7 @@ class Machine:
             "-drive", f"file={images}/{codename}.ext4,if=none,id=root,format=raw,snapshot=on", "-device", "nvme,drive=root,serial=root",
             "-drive", f"file={payload},if=none,id=payload,format=raw,read-only=on", "-device", "virtio-blk-pci,drive=payload",
             "-serial", f"file:{self.console}", "-chardev", f"socket,id=agent,fd={its.fileno()}", "-serial", "chardev:agent",
-            "-netdev", f"user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:{port}-cmd:{HERE}/mirror {mirror}",
+            "-netdev", f"user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:{port}-cmd:{shlex.quote(str(HERE / 'mirror'))} {mirror}",
             "-device", "virtio-net-pci,netdev=net"]
         self.qemu = subprocess.Popen(arguments, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL,
                                      env=os.environ | {"TMPDIR": str(self.folder)})

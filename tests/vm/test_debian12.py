@@ -23,7 +23,9 @@ class Debian12(GuestTestCase):
 
     def test_units(self):
         unit = "/lib/systemd/system/emud"
-        self.assertEqual(self.done(f"systemd-analyze verify --man=no {unit}.socket {unit}.service {unit}-pins.service 2>&1"), "")
+        said = self.done(f"systemd-analyze verify --man=no {unit}.socket {unit}.service {unit}-pins.service 2>&1").splitlines()
+        # systemd 252: DelegateSubgroup= is of 254, and emud does without (limits are lifted while it is down).
+        self.assertEqual([line for line in said if "Unknown key 'DelegateSubgroup'" not in line], [])
         self.assertEqual(self.done("systemctl --failed --no-legend"), "")
 
     def test_activation(self):
