@@ -17,6 +17,23 @@ bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
+// The last key that an object of this JSON text has twice.
+std::string repeated_key(std::string_view text) {
+  std::vector<std::set<std::string>> open;  // the names so far of each object that is open
+  std::string twice;
+  const auto watch = [&](int, json::parse_event_t event, const json& value) {
+    if (event == json::parse_event_t::object_start) open.emplace_back();
+    if (event == json::parse_event_t::object_end) open.pop_back();
+    if (event == json::parse_event_t::key) {
+      auto name = value.get<std::string>();
+      if (!open.back().insert(name).second) twice = std::move(name);
+    }
+    return true;
+  };
+  [[maybe_unused]] const json value = json::parse(text.begin(), text.end(), watch, false);
+  return twice;
+}
+
 }  // namespace
 
 Failure JsonObject::refuse(std::string_view name, std::string_view reason) const {
@@ -86,22 +103,24 @@ Result<std::vector<JsonObject>> JsonObject::optional_objects(std::string_view na
 }
 
 Result<json> parse_json_object(std::string_view text, std::string_view path) {
-  std::vector<std::set<std::string>> open;  // the names so far of each object that is open
-  std::string twice;
-  const auto watch = [&](int, json::parse_event_t event, json& value) {
-    if (event == json::parse_event_t::object_start) open.emplace_back();
-    if (event == json::parse_event_t::object_end) open.pop_back();
-    if (event == json::parse_event_t::key) {
-      if (!open.back().insert(value.get<std::string>()).second) twice = value.get<std::string>();
+  std::vector<std::size_t> keys;  // how many so far in each object that is open
+  bool comes_twice = false;
+  const auto count = [&](int, json::parse_event_t event, const json& value) {
+    if (event == json::parse_event_t::object_start) keys.push_back(0);
+    if (event == json::parse_event_t::key) ++keys.back();
+    if (event == json::parse_event_t::object_end) {
+      comes_twice = comes_twice || keys.back() != value.size();
+      keys.pop_back();
     }
     return true;
   };
-  json value = json::parse(text.begin(), text.end(), watch, false);
+  json value = json::parse(text.begin(), text.end(), count, false);
   const JsonObject whole{value, path, {}};
   // The parser takes a NUL for the end of the text.
   if (value.is_discarded() || text.find('\0') != std::string_view::npos)
     return whole.refuse({}, "it is not JSON");
-  if (!twice.empty()) return whole.refuse(twice.substr(0, 64), "an object has this key twice");
+  if (comes_twice)
+    return whole.refuse(repeated_key(text).substr(0, 64), "an object has this key twice");
   if (!value.is_object()) return whole.refuse({}, "it is not a JSON object");
   return value;
 }
