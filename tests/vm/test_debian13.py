@@ -49,6 +49,22 @@ class Debian13(GuestTestCase):
         self.assertEqual(self.done(f"{RUN} {PAYLOAD}/hello", "bob"), HELLO)
         self.done("sed -i '/^idle-exit = 1$/d' /etc/emud/emud.toml && systemctl restart emud.service")
 
+    def test_controllers(self):
+        """The kernel's controllers bound a lease, also while emud is down; what needs more memory is ended."""
+        self.done("systemctl reset-failed emud.service")  # or its starts in a row are too many: systemd.unit(5), StartLimitBurst=
+        self.done("printf 'lease-memory = 268435456\\nlease-processes = 64\\n' >>/etc/emud/emud.toml && systemctl restart emud.service")
+        limits = "cd /sys/fs/cgroup/system.slice/emud.service && cat emud-user-*/*/memory.max emud-user-*/*/pids.max"
+        self.start("limits", waiting("limits"), "bob")
+        self.assertEqual(self.done(limits), "268435456\n64\n")
+        self.done("systemctl stop emud.service")
+        self.assertEqual(self.done(limits), "268435456\n64\n")
+        self.assertTrue(self.finish("limits").endswith(HELLO))
+        self.done("systemctl reset-failed emud.service")
+        greedy = self.guest(f"{RUN} sh -c 'head -c 600M /dev/zero | tail >/dev/null'", "bob")
+        self.assertEqual(greedy.status, 137, greedy)
+        self.done("systemctl reset-failed emud.service")
+        self.done("sed -i '/^lease-[mp].*= [0-9]*$/d' /etc/emud/emud.toml && systemctl restart emud.service")
+
     def test_private_leaves_the_host_alone(self):
         before = self.handlers()
         seen = self.done(f"{RUN} sh -c 'ls {ENTRIES}; id -un; {PAYLOAD}/hello'", "bob")
