@@ -18,6 +18,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <optional>
 #include <sstream>
 
 #include "base/file.h"
@@ -25,37 +26,44 @@
 #include "sandbox/process.h"
 
 namespace emud {
+// emud's mount table, read when it is first asked and then the same for all it is asked about.
+class MountTable {
+ public:
+  // The file system's type as /proc/self/mountinfo names it; empty for a mount that is not there:
+  // proc(5), /proc/pid/fdinfo, `mnt_id`.
+  std::string file_system_of(int fd) {
+    const auto info = read_file(fmt::format("/proc/self/fdinfo/{}", fd));
+    if (!mounts_) mounts_ = read_file("/proc/self/mountinfo", mountinfo_limit);
+    if (!info || !*mounts_) return {};
+    const auto at = info->find("mnt_id:");
+    if (at == std::string::npos) return {};
+    std::istringstream number{info->substr(at + 7)};
+    std::string id;
+    number >> id;
+    std::istringstream lines{**mounts_};
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with(id + " ")) continue;
+      const auto dash = line.find(" - ");
+      if (dash == std::string::npos) return {};
+      std::istringstream type{line.substr(dash + 3)};
+      std::string name;
+      type >> name;
+      return name;
+    }
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t mountinfo_limit = 16 << 20;
+  std::optional<Result<std::string>> mounts_;
+};
+
 namespace {
 
 using namespace std::chrono_literals;
 
 constexpr auto patience = 10s;                 // with a close that waits
 constexpr std::size_t most_being_closed = 16;  // of one user
-constexpr std::size_t mountinfo_limit = 16 << 20;
-
-// The file system's type as /proc/self/mountinfo names it; empty for a mount that is not there:
-// proc(5), /proc/pid/fdinfo, `mnt_id`.
-std::string file_system_of(int fd) {
-  const auto info = read_file(fmt::format("/proc/self/fdinfo/{}", fd));
-  const auto mounts = read_file("/proc/self/mountinfo", mountinfo_limit);
-  if (!info || !mounts) return {};
-  const auto at = info->find("mnt_id:");
-  if (at == std::string::npos) return {};
-  std::istringstream number{info->substr(at + 7)};
-  std::string id;
-  number >> id;
-  std::istringstream lines{*mounts};
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(id + " ")) continue;
-    const auto dash = line.find(" - ");
-    if (dash == std::string::npos) return {};
-    std::istringstream type{line.substr(dash + 3)};
-    std::string name;
-    type >> name;
-    return name;
-  }
-  return {};
-}
 
 template <std::size_t size>
 bool contains(const std::array<std::string_view, size>& names, std::string_view name) {
@@ -135,9 +143,7 @@ Result<Child> close_in_child(UniqueFd& fd) {
   return closer;
 }
 
-}  // namespace
-
-std::string why_it_may_block(int fd) {
+std::string why_it_may_block(int fd, MountTable& mounts) {
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags < 0) return "no open descriptor";
   if ((flags & O_PATH) != 0) return {};  // close(2) does not flush it: open(2)
@@ -145,7 +151,7 @@ std::string why_it_may_block(int fd) {
   if (!look_at(fd, info)) return "a file that cannot be looked at";
   if (S_ISSOCK(info.stx_mode)) return lingers(fd) ? "a socket with SO_LINGER" : "";
   if (!is_file(info)) return {};
-  const std::string type = file_system_of(fd);
+  const std::string type = mounts.file_system_of(fd);
   if (type.starts_with("fuse")) return "a file of a FUSE file system";
   if (is_remote(type) && (flags & O_ACCMODE) != O_RDONLY)
     return fmt::format("a file of a network file system ({}), open for writing", type);
@@ -156,7 +162,7 @@ std::string why_it_may_block(int fd) {
   return seals >= 0 ? "" : "a file of a file system that is not mounted here";
 }
 
-bool is_closed_at_once(int fd) {
+bool is_closed_at_once(int fd, MountTable& mounts) {
   struct statx info{};
   if (!look_at(fd, info)) return false;
   if (S_ISFIFO(info.stx_mode) || S_ISCHR(info.stx_mode)) return true;
@@ -165,9 +171,21 @@ bool is_closed_at_once(int fd) {
   // Only root mounts what has a device (FS_USERNS_MOUNT), so that the mount of a mere path of it
   // stays.
   if (is_path && info.stx_dev_major != 0) return true;
-  const std::string type = file_system_of(fd);
+  const std::string type = mounts.file_system_of(fd);
   if (is_virtual(type)) return true;
   return info.stx_dev_major != 0 && !type.empty() && !type.starts_with("fuse");
+}
+
+}  // namespace
+
+std::string why_it_may_block(int fd) {
+  MountTable mounts;
+  return why_it_may_block(fd, mounts);
+}
+
+bool is_closed_at_once(int fd) {
+  MountTable mounts;
+  return is_closed_at_once(fd, mounts);
 }
 
 Intake::Intake(const asio::any_io_executor& executor, std::size_t bytes, std::size_t descriptors)
@@ -188,14 +206,15 @@ Result<> Intake::Account::admit(std::size_t bytes, std::size_t descriptors,
                                 std::vector<UniqueFd>& received) {
   EMUD_TRY(intake_.may_connect(user_));
   if (descriptors == 0 && !is_busy_) let_go();
+  MountTable mounts;
   std::string reason;
   for (auto& fd : received) {
-    auto why = why_it_may_block(fd.get());
+    auto why = why_it_may_block(fd.get(), mounts);
     if (why.empty()) continue;
     reason = std::move(why);
     intake_.close_elsewhere(std::move(fd), user_);
   }
-  const bool all_taken = take(received);
+  const bool all_taken = take(received, mounts);
   if (!reason.empty()) {
     return fail(Errc::invalid_argument, "take", "a descriptor",
                 fmt::format("it is {}, and emud would have to wait when it closes it", reason),
@@ -219,10 +238,10 @@ Result<> Intake::Account::admit(std::size_t bytes, std::size_t descriptors,
 }
 
 // A second descriptor of each that is not closed at once. What cannot have one is closed elsewhere.
-bool Intake::Account::take(std::vector<UniqueFd>& received) {
+bool Intake::Account::take(std::vector<UniqueFd>& received, MountTable& mounts) {
   bool all = true;
   for (auto& fd : received) {
-    if (!fd || is_closed_at_once(fd.get())) continue;
+    if (!fd || is_closed_at_once(fd.get(), mounts)) continue;
     if (auto second = fd.duplicate()) {
       seconds_.push_back(*std::move(second));
       continue;

@@ -25,6 +25,8 @@ namespace emud {
 // with no byte beside them, and SO_LINGER can be set at any time.
 [[nodiscard]] bool is_closed_at_once(int fd);
 
+class MountTable;  // intake.cc
+
 class Intake {
  public:
   // bytes, descriptors: what one user may make emud hold in messages that are not answered yet.
@@ -62,7 +64,7 @@ class Intake {
     // last, and waits for nobody.
     std::vector<UniqueFd> seconds_;
 
-    [[nodiscard]] bool take(std::vector<UniqueFd>& received);
+    [[nodiscard]] bool take(std::vector<UniqueFd>& received, MountTable& mounts);
     void let_go();
   };
 
