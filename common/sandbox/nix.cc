@@ -14,12 +14,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <set>
-#include <sstream>
+#include <optional>
 
 #include "base/file.h"
 #include "base/paths.h"
 #include "sandbox/environment.h"
+#include "sandbox/nix_conf.h"
 
 namespace emud {
 namespace {
@@ -27,27 +27,6 @@ namespace {
 constexpr const char* nix_database = "/nix/var/nix/db";
 constexpr const char* nix_store = "/nix/store";
 constexpr const char* nix_builds = "/nix/var/nix/builds";
-
-// The words of every `extra-platforms` line of a nix.conf, included files too (nix.conf(5)); depth
-// ends a loop of includes.
-void collect_platforms(const std::string& file, std::set<std::string>& words, int depth = 0) {
-  const auto text = read_file(file);
-  if (!text || depth > 8) return;
-  std::istringstream lines{*text};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream tokens{line.substr(0, line.find('#'))};
-    std::string key;
-    std::string word;
-    tokens >> key >> word;
-    if (key == "include" || key == "!include") {
-      const std::string folder = file.substr(0, file.rfind('/') + 1);
-      collect_platforms(word.starts_with('/') ? word : folder + word, words, depth + 1);
-    } else if (key == "extra-platforms" || key == "extra-extra-platforms") {
-      if (key == "extra-platforms") words.clear();
-      while (tokens >> word) words.insert(word);
-    }
-  }
-}
 
 // `require-drop-supplementary-groups` came with Nix 2.17 and decides from 2.26 on; older ones warn
 // of an unknown setting.
@@ -134,12 +113,20 @@ void set_nix_remote(std::vector<std::string>& environment, const NixDaemonPlan& 
 
 std::vector<std::string> missing_nix_settings(
     const std::vector<const Architecture*>& architectures) {
-  std::set<std::string> have;
-  collect_platforms(std::string{system_nix_conf}, have);
+  const auto settings = read_nix_settings(
+      std::string{system_nix_conf}, [](const std::string& file) -> std::optional<std::string> {
+        auto text = read_file(file);
+        return text ? std::optional{*std::move(text)} : std::nullopt;
+      });
+  const auto found = settings.find("extra-platforms");
+  const auto has = [&](const std::string& system) {
+    return found != settings.end() &&
+           std::ranges::find(found->second, system) != found->second.end();
+  };
   std::vector<std::string> missing;
   for (const Architecture* architecture : architectures) {
     const std::string system{architecture->nix_system};
-    if (!system.empty() && !have.contains(system)) missing.push_back(system);
+    if (!system.empty() && !has(system)) missing.push_back(system);
   }
   if (missing.empty()) return {};
   return {fmt::format("extra-extra-platforms = {}", fmt::join(missing, " "))};

@@ -3,48 +3,20 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
-#include <sstream>
 
 #include "arch/architecture.h"
 #include "ctl/doctor/checks.h"
+#include "sandbox/nix_conf.h"
 
 namespace emud::ctl {
 namespace {
 
-using Settings = std::map<std::string, std::vector<std::string>>;
-
-constexpr int include_depth = 8;
-
-// nix.conf(5): `name = words`, `extra-name` appends, `include file`, `!include file`.
-void read_settings(const Machine& machine, const std::string& file, Settings& settings,
-                   int depth = 0) {
-  const auto text = machine.read(file);
-  if (!text || depth > include_depth) return;
-  std::istringstream lines{*text};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream tokens{line.substr(0, line.find('#'))};
-    std::string key, word;
-    tokens >> key >> word;
-    if (key == "include" || key == "!include") {
-      const std::string folder = file.substr(0, file.rfind('/') + 1);
-      read_settings(machine, word.starts_with('/') ? word : folder + word, settings, depth + 1);
-      continue;
-    }
-    if (word != "=") continue;
-    const bool appends = key.starts_with("extra-") && key != "extra-platforms";
-    auto& words = settings[appends ? key.substr(6) : key];
-    if (!appends) words.clear();
-    while (tokens >> word) words.push_back(word);
-  }
-}
-
-bool is(const Settings& settings, const std::string& key, std::string_view value) {
+bool is(const NixSettings& settings, const std::string& key, std::string_view value) {
   const auto found = settings.find(key);
   return found != settings.end() && found->second.size() == 1 && found->second.front() == value;
 }
 
-bool has(const Settings& settings, const std::string& key, std::string_view word) {
+bool has(const NixSettings& settings, const std::string& key, std::string_view word) {
   const auto found = settings.find(key);
   return found != settings.end() && std::ranges::find(found->second, word) != found->second.end();
 }
@@ -85,7 +57,7 @@ std::vector<std::string> foreign_systems(const wire::GetStatusReply& status) {
 }
 
 // A private lease has a nix.conf of its own. A host lease depends on the machine's nix-daemon.
-void check_platforms(const Machine& machine, const Settings& settings, Findings& findings) {
+void check_platforms(const Machine& machine, const NixSettings& settings, Findings& findings) {
   if (machine.has_private_leases() || !machine.daemon.status) return;
   if (!machine.exists("/nix/var/nix/daemon-socket/socket")) return;
   std::vector<std::string> missing = foreign_systems(*machine.daemon.status);
@@ -102,8 +74,8 @@ void check_platforms(const Machine& machine, const Settings& settings, Findings&
 }  // namespace
 
 void check_nix(const Machine& machine, Findings& findings) {
-  Settings settings;
-  read_settings(machine, std::string{system_nix_conf}, settings);
+  const auto settings = read_nix_settings(
+      std::string{system_nix_conf}, [&](const std::string& file) { return machine.read(file); });
   if (is(settings, "sandbox", "false")) {
     findings.add("nix-sandbox-off", Level::warning, "nix.conf has sandbox = false",
                  set_command(machine, "sandbox", "true"));
