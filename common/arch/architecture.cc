@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "arch/architecture_table.h"
+#include "arch/compound_name.h"
 
 namespace emud {
 namespace {
@@ -60,6 +61,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 const Architecture* look_up(std::string_view lower) {
+  if (lower.empty()) return nullptr;
   for (const Architecture& architecture : table) {
     if (architecture.name == lower || architecture.nix_system == lower ||
         std::ranges::find(architecture.aliases, lower) != architecture.aliases.end()) {
@@ -147,6 +149,7 @@ Result<const Architecture*> find_architecture(std::string_view name) {
   if (name.size() <= longest_word && !name.empty()) {
     const std::string lower = to_lower(name);
     if (const Architecture* found = look_up(lower)) return found;
+    if (const Architecture* found = look_up(cpu_of_compound_name(lower))) return found;
     if (const auto near = suggestions(lower); !near.empty()) {
       return fail(Errc::unknown_architecture, "find architecture", name,
                   "there is none of that name",

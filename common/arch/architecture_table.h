@@ -18,119 +18,43 @@ using namespace std::string_view_literals;
 // only.
 inline constexpr std::uint16_t em_microblaze_old = 0xbaab;
 
-inline constexpr std::array aarch64_aliases{"arm64"sv,
-                                            "armv8"sv,
-                                            "arm64v8"sv,
-                                            "linux/arm64"sv,
-                                            "linux/arm64/v8"sv,
-                                            "linux/aarch64"sv,
-                                            "aarch64-linux-gnu"sv,
-                                            "arm64-linux-gnu"sv,
-                                            "aarch64-unknown-linux-gnu"sv,
-                                            "aarch64-unknown-linux-musl"sv,
-                                            "aarch64-linux-musl"sv};
-inline constexpr std::array aarch64_be_aliases{"arm64be"sv, "arm64_be"sv, "aarch64_be-linux-gnu"sv,
-                                               "aarch64_be-unknown-linux-gnu"sv};
-inline constexpr std::array alpha_aliases{"alpha-linux-gnu"sv, "alpha-unknown-linux-gnu"sv};
-inline constexpr std::array arm_aliases{"armhf"sv,
-                                        "armel"sv,
-                                        "armv5"sv,
-                                        "armv5tel"sv,
-                                        "armv5tejl"sv,
-                                        "armv6"sv,
-                                        "armv6l"sv,
-                                        "armv7"sv,
-                                        "armv7l"sv,
-                                        "armv7hl"sv,
-                                        "armv7a"sv,
-                                        "armv8l"sv,
-                                        "arm32v5"sv,
-                                        "arm32v6"sv,
-                                        "arm32v7"sv,
-                                        "linux/arm"sv,
-                                        "linux/arm/v5"sv,
-                                        "linux/arm/v6"sv,
-                                        "linux/arm/v7"sv,
-                                        "armv5tel-linux"sv,
-                                        "armv6l-linux"sv,
-                                        "armv7a-linux"sv,
-                                        "arm-linux-gnueabi"sv,
-                                        "arm-linux-gnueabihf"sv,
-                                        "arm-unknown-linux-gnueabihf"sv,
-                                        "armv6l-unknown-linux-gnueabihf"sv,
-                                        "armv7l-unknown-linux-gnueabihf"sv,
-                                        "arm-linux-musleabihf"sv};
-inline constexpr std::array armeb_aliases{"armv5teb"sv,
-                                          "armv6b"sv,
-                                          "armv7b"sv,
-                                          "armv8b"sv,
-                                          "armeb-linux-gnueabi"sv,
-                                          "armeb-linux-gnueabihf"sv};
-inline constexpr std::array cris_aliases{"crisv32"sv, "cris-linux-gnu"sv};
-inline constexpr std::array hexagon_aliases{"hexagon-linux-musl"sv, "hexagon-unknown-linux-musl"sv};
-inline constexpr std::array hppa_aliases{"parisc"sv, "parisc64"sv, "hppa-linux-gnu"sv,
-                                         "hppa-unknown-linux-gnu"sv};
-inline constexpr std::array i386_aliases{"i486"sv,           "i586"sv,
-                                         "i686"sv,           "x86"sv,
-                                         "linux/386"sv,      "linux/i386"sv,
-                                         "i386-linux"sv,     "i386-linux-gnu"sv,
-                                         "i686-linux-gnu"sv, "i686-unknown-linux-gnu"sv};
-inline constexpr std::array loongarch64_aliases{
-    "loong64"sv, "linux/loong64"sv, "loongarch64-linux-gnu"sv, "loongarch64-unknown-linux-gnu"sv};
-inline constexpr std::array m68k_aliases{"m68000"sv, "m68k-linux-gnu"sv,
-                                         "m68k-unknown-linux-gnu"sv};
-inline constexpr std::array microblaze_aliases{"microblaze-linux-gnu"sv,
-                                               "microblaze-unknown-linux-gnu"sv};
-inline constexpr std::array microblazeel_aliases{"microblazeel-linux-gnu"sv,
-                                                 "microblazeel-unknown-linux-gnu"sv};
-inline constexpr std::array mips_aliases{"linux/mips"sv, "mips-linux-gnu"sv,
-                                         "mips-unknown-linux-gnu"sv};
-inline constexpr std::array mips64_aliases{"linux/mips64"sv, "mips64-linux-gnuabi64"sv,
-                                           "mips64-unknown-linux-gnuabi64"sv};
-inline constexpr std::array mips64el_aliases{"mips64le"sv, "linux/mips64le"sv,
-                                             "mips64el-linux-gnuabi64"sv,
-                                             "mips64el-unknown-linux-gnuabi64"sv};
-inline constexpr std::array mipsel_aliases{"mipsle"sv, "linux/mipsle"sv, "mipsel-linux-gnu"sv,
-                                           "mipsel-unknown-linux-gnu"sv};
-inline constexpr std::array mipsn32_aliases{"mips64-linux-gnuabin32"sv,
-                                            "mips64-unknown-linux-gnuabin32"sv};
-inline constexpr std::array mipsn32el_aliases{"mips64el-linux-gnuabin32"sv,
-                                              "mips64el-unknown-linux-gnuabin32"sv};
-inline constexpr std::array nios2_aliases{"nios2-linux-gnu"sv};
-inline constexpr std::array or1k_aliases{"openrisc"sv, "or1k-linux-gnu"sv, "or1k-linux-musl"sv};
-inline constexpr std::array ppc_aliases{"powerpc"sv, "linux/ppc"sv, "powerpc-linux-gnu"sv,
-                                        "powerpc-unknown-linux-gnu"sv};
-inline constexpr std::array ppc64_aliases{"powerpc64"sv, "linux/ppc64"sv, "powerpc64-linux-gnu"sv,
-                                          "powerpc64-unknown-linux-gnu"sv};
-inline constexpr std::array ppc64le_aliases{
-    "ppc64el"sv,       "powerpc64le"sv,           "powerpc64el"sv,
-    "linux/ppc64le"sv, "powerpc64le-linux-gnu"sv, "powerpc64le-unknown-linux-gnu"sv};
-inline constexpr std::array riscv32_aliases{"rv32"sv, "linux/riscv32"sv, "riscv32-linux-gnu"sv,
-                                            "riscv32-unknown-linux-gnu"sv};
-inline constexpr std::array riscv64_aliases{"rv64"sv, "linux/riscv64"sv, "riscv64-linux-gnu"sv,
-                                            "riscv64-unknown-linux-gnu"sv};
-inline constexpr std::array s390x_aliases{"linux/s390x"sv, "s390x-linux-gnu"sv,
-                                          "s390x-unknown-linux-gnu"sv};
-inline constexpr std::array sh4_aliases{"sh4a"sv, "sh4-linux-gnu"sv, "sh4-unknown-linux-gnu"sv};
-inline constexpr std::array sh4eb_aliases{"sh4aeb"sv, "sh4eb-linux-gnu"sv};
-inline constexpr std::array sparc_aliases{"sparc-linux-gnu"sv, "sparc-unknown-linux-gnu"sv};
-inline constexpr std::array sparc32plus_aliases{"sparcv8plus"sv, "sparc32plus-linux-gnu"sv};
-inline constexpr std::array sparc64_aliases{"sparcv9"sv, "linux/sparc64"sv, "sparc64-linux-gnu"sv,
-                                            "sparc64-unknown-linux-gnu"sv};
-inline constexpr std::array x86_64_aliases{"amd64"sv,
-                                           "x86-64"sv,
-                                           "x64"sv,
-                                           "linux/amd64"sv,
-                                           "linux/amd64/v1"sv,
-                                           "linux/amd64/v2"sv,
-                                           "linux/amd64/v3"sv,
-                                           "linux/amd64/v4"sv,
-                                           "linux/x86_64"sv,
-                                           "x86_64-linux-gnu"sv,
-                                           "x86_64-linux-musl"sv,
-                                           "x86_64-unknown-linux-gnu"sv,
-                                           "x86_64-unknown-linux-musl"sv};
-inline constexpr std::array xtensa_aliases{"xtensa-linux-gnu"sv, "xtensa-linux-uclibc"sv};
+inline constexpr std::array aarch64_aliases{"arm64"sv,       "armv8"sv,          "arm64v8"sv,
+                                            "linux/arm64"sv, "linux/arm64/v8"sv, "linux/aarch64"sv};
+inline constexpr std::array aarch64_be_aliases{"arm64be"sv, "arm64_be"sv};
+inline constexpr std::array arm_aliases{
+    "armhf"sv,        "armel"sv,        "armv4l"sv,       "armv4tl"sv,      "armv5"sv,
+    "armv5l"sv,       "armv5te"sv,      "armv5tel"sv,     "armv5tejl"sv,    "armv6"sv,
+    "armv6l"sv,       "armv7"sv,        "armv7l"sv,       "armv7hl"sv,      "armv7hnl"sv,
+    "armv7a"sv,       "armv8l"sv,       "arm32v5"sv,      "arm32v6"sv,      "arm32v7"sv,
+    "linux/arm"sv,    "linux/arm/v5"sv, "linux/arm/v6"sv, "linux/arm/v7"sv, "armv5tel-linux"sv,
+    "armv6l-linux"sv, "armv7a-linux"sv};
+inline constexpr std::array armeb_aliases{"armv5teb"sv, "armv6b"sv, "armv7b"sv, "armv8b"sv};
+inline constexpr std::array cris_aliases{"crisv32"sv};
+inline constexpr std::array hppa_aliases{"parisc"sv, "parisc64"sv};
+inline constexpr std::array i386_aliases{"i486"sv, "i586"sv,      "i686"sv,       "x86"sv,
+                                         "386"sv,  "linux/386"sv, "linux/i386"sv, "i386-linux"sv};
+inline constexpr std::array loongarch64_aliases{"loong64"sv, "linux/loong64"sv};
+inline constexpr std::array m68k_aliases{"m68000"sv};
+inline constexpr std::array mips_aliases{"linux/mips"sv, "mipsr6"sv, "mipsisa32r6"sv};
+inline constexpr std::array mips64_aliases{"linux/mips64"sv, "mips64r6"sv, "mipsisa64r6"sv};
+inline constexpr std::array mips64el_aliases{"mips64le"sv, "linux/mips64le"sv, "mips64r6el"sv,
+                                             "mipsisa64r6el"sv};
+inline constexpr std::array mipsel_aliases{"mipsle"sv, "linux/mipsle"sv, "mipsr6el"sv,
+                                           "mipsisa32r6el"sv};
+inline constexpr std::array or1k_aliases{"openrisc"sv};
+inline constexpr std::array ppc_aliases{"powerpc"sv, "linux/ppc"sv};
+inline constexpr std::array ppc64_aliases{"powerpc64"sv, "linux/ppc64"sv};
+inline constexpr std::array ppc64le_aliases{"ppc64el"sv, "powerpc64le"sv, "powerpc64el"sv,
+                                            "linux/ppc64le"sv};
+inline constexpr std::array riscv32_aliases{"rv32"sv, "riscv32gc"sv, "linux/riscv32"sv};
+inline constexpr std::array riscv64_aliases{"rv64"sv, "riscv64gc"sv, "linux/riscv64"sv};
+inline constexpr std::array s390x_aliases{"linux/s390x"sv};
+inline constexpr std::array sh4_aliases{"sh4a"sv};
+inline constexpr std::array sh4eb_aliases{"sh4aeb"sv};
+inline constexpr std::array sparc32plus_aliases{"sparcv8plus"sv};
+inline constexpr std::array sparc64_aliases{"sparcv9"sv, "linux/sparc64"sv};
+inline constexpr std::array x86_64_aliases{"amd64"sv, "x86-64"sv, "x64"sv, "linux/amd64"sv,
+                                           "linux/x86_64"sv};
 
 enum class Kind { little_32, little_64, big_32, big_64 };
 using enum Kind;
@@ -158,27 +82,25 @@ inline constexpr auto table = [] {
   return std::to_array<Architecture>({
       entry<EM_AARCH64, little_64>("aarch64", "aarch64-linux", little, aarch64_aliases),
       entry<EM_AARCH64, big_64>("aarch64_be", "aarch64_be-linux", big, aarch64_be_aliases),
-      entry<EM_ALPHA, little_64>("alpha", "alpha-linux", lenient, alpha_aliases),
+      entry<EM_ALPHA, little_64>("alpha", "alpha-linux", lenient, {}),
       entry<EM_ARM, little_32>("arm", "armv7l-linux", little, arm_aliases),
       entry<EM_ARM, big_32>("armeb", "", big, armeb_aliases),
       entry<EM_CRIS, little_32>("cris", "", little, cris_aliases),
-      entry<EM_QDSP6, little_32>("hexagon", "", little, hexagon_aliases),
+      entry<EM_QDSP6, little_32>("hexagon", "", little, {}),
       entry<EM_PARISC, big_32>("hppa", "", big, hppa_aliases),
       entry<EM_386, little_32>("i386", "i686-linux", lenient, i386_aliases),
       entry<EM_LOONGARCH, little_64>("loongarch64", "loongarch64-linux", loongarch64,
                                      loongarch64_aliases),
       entry<EM_68K, big_32>("m68k", "m68k-linux", m68k, m68k_aliases),
-      entry<em_microblaze_old, big_32>("microblaze", "microblaze-linux", big, microblaze_aliases),
-      entry<em_microblaze_old, little_32>("microblazeel", "microblazeel-linux", little,
-                                          microblazeel_aliases),
+      entry<em_microblaze_old, big_32>("microblaze", "microblaze-linux", big, {}),
+      entry<em_microblaze_old, little_32>("microblazeel", "microblazeel-linux", little, {}),
       entry<EM_MIPS, big_32, long_size, 0>("mips", "mips-linux", mips, mips_aliases),
       entry<EM_MIPS, big_64>("mips64", "mips64-linux", mips64, mips64_aliases),
       entry<EM_MIPS, little_64>("mips64el", "mips64el-linux", mips64el, mips64el_aliases),
       entry<EM_MIPS, little_32, long_size, 0>("mipsel", "mipsel-linux", mipsel, mipsel_aliases),
-      entry<EM_MIPS, big_32, long_size, ef_mips_abi2>("mipsn32", "", mips, mipsn32_aliases),
-      entry<EM_MIPS, little_32, long_size, ef_mips_abi2>("mipsn32el", "", mipsel,
-                                                         mipsn32el_aliases),
-      entry<EM_ALTERA_NIOS2, little_32>("nios2", "", little, nios2_aliases),
+      entry<EM_MIPS, big_32, long_size, ef_mips_abi2>("mipsn32", "", mips, {}),
+      entry<EM_MIPS, little_32, long_size, ef_mips_abi2>("mipsn32el", "", mipsel, {}),
+      entry<EM_ALTERA_NIOS2, little_32>("nios2", "", little, {}),
       entry<EM_OPENRISC, big_32>("or1k", "or1k-linux", big, or1k_aliases),
       entry<EM_PPC, big_32>("ppc", "powerpc-linux", big, ppc_aliases),
       entry<EM_PPC64, big_64>("ppc64", "powerpc64-linux", big, ppc64_aliases),
@@ -188,11 +110,11 @@ inline constexpr auto table = [] {
       entry<EM_S390, big_64>("s390x", "s390x-linux", big, s390x_aliases),
       entry<EM_SH, little_32>("sh4", "sh4-linux", little, sh4_aliases),
       entry<EM_SH, big_32>("sh4eb", "", big, sh4eb_aliases),
-      entry<EM_SPARC, big_32>("sparc", "sparc-linux", big, sparc_aliases),
+      entry<EM_SPARC, big_32>("sparc", "sparc-linux", big, {}),
       entry<EM_SPARC32PLUS, big_32>("sparc32plus", "", big, sparc32plus_aliases),
       entry<EM_SPARCV9, big_64>("sparc64", "sparc64-linux", big, sparc64_aliases),
       entry<EM_X86_64, little_64>("x86_64", "x86_64-linux", lenient, x86_64_aliases),
-      entry<EM_XTENSA, little_32>("xtensa", "", little, xtensa_aliases),
+      entry<EM_XTENSA, little_32>("xtensa", "", little, {}),
       entry<EM_XTENSA, big_32>("xtensaeb", "", big, {}),
   });
 }();

@@ -114,6 +114,51 @@ TEST_CASE("names of Debian, Docker, Nix, GNU and uname are known, in any case") 
   }
 }
 
+TEST_CASE("a platform's and a triplet's name tell the CPU") {
+  const std::map<std::string, std::string> expected{
+      {"386", "i386"},
+      {"arm/v7", "arm"},
+      {"arm64/v8", "aarch64"},
+      {"linux/amd64/v3", "x86_64"},
+      {"linux/arm64/v9", "aarch64"},
+      {"linux/armhf", "arm"},
+      {"linux/arm/v8.1", "arm"},
+      {"linux/arm/7", "none"},
+      {"linux/arm/v", "none"},
+      {"linux/linux/arm", "none"},
+      {"windows/amd64", "none"},
+      {"riscv64-alpine-linux-musl", "riscv64"},
+      {"riscv64gc-unknown-linux-gnu", "riscv64"},
+      {"armv7-unknown-linux-musleabihf", "arm"},
+      {"arm-unknown-linux-gnueabi", "arm"},
+      {"aarch64-redhat-linux", "aarch64"},
+      {"aarch64-linux-android", "aarch64"},
+      {"x86_64-pc-linux-gnu", "x86_64"},
+      {"i586-linux-gnu", "i386"},
+      {"powerpc64le-suse-linux", "ppc64le"},
+      {"ppc64le-linux", "ppc64le"},
+      {"mips64el-unknown-linux-muslabi64", "mips64el"},
+      {"mips64el-linux-gnuabin32", "mipsn32el"},
+      {"mips64-unknown-linux-gnuabin32", "mipsn32"},
+      {"mipsisa64r6el-linux-gnuabi64", "mips64el"},
+      {"mipsisa64r6el-linux-gnuabin32", "mipsn32el"},
+      {"x86_64-linux-gnux32", "none"},
+      {"aarch64-linux-gnu_ilp32", "none"},
+      {"aarch64-linux-moon", "none"},
+      {"aarch64-apple-darwin", "none"},
+      {"arm-uclinux-uclibceabi", "none"},
+      {"-linux-gnu", "none"},
+      {"linux", "none"},
+      {"linux-gnu", "none"},
+      {"a-b-c-linux-gnu", "none"},
+      {"arm-linux-gnueabi-x", "none"},
+  };
+  for (const auto& [word, name] : expected) {
+    INFO(word);
+    CHECK(name_of(word) == name);
+  }
+}
+
 TEST_CASE("an unknown name fails and suggests the nearest") {
   const auto arm65 = find_architecture("arm65");
   REQUIRE_FALSE(arm65);
