@@ -58,6 +58,26 @@ Errc code_of_errno(int value) {
   }
 }
 
+// What to do where the machine or a limit has run out of something, whatever was tried.
+// EAGAIN: of processes, fork(2); where it only means to wait nobody makes an error of it.
+std::string_view exhaustion_hint(int value) {
+  switch (value) {
+    case EMFILE:
+      return "Close file descriptors, or raise the limit of open files: `ulimit -n`";
+    case ENFILE:
+      return "The machine has too many open files: close some, or raise fs.file-max with sysctl";
+    case EAGAIN:
+      return "End some processes, or raise the limit of them (`ulimit -u`), then try again";
+    case ENOMEM:
+      return "Free some memory, or raise the limit on it, then try again";
+    case ENOSPC:
+    case EDQUOT:
+      return "Free some space on its filesystem, then try again";
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 std::string Error::message() const {
@@ -76,6 +96,8 @@ Failure fail(Errc code, std::string_view action, std::string_view object, std::s
 
 Failure fail_errno(int errno_value, std::string_view action, std::string_view object,
                    std::string_view hint) {
+  const bool is_about_descriptors = errno_value == EMFILE || errno_value == ENFILE;
+  if (hint.empty() || is_about_descriptors) hint = exhaustion_hint(errno_value);
   return Failure{Error{code_of_errno(errno_value),
                        std::string{action},
                        std::string{object},

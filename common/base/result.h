@@ -58,7 +58,9 @@ using Failure = std::unexpected<Error>;
                            std::string_view reason = {}, std::string_view hint = {});
 
 // An error from errno, taken at the call. The code follows errno (EACCES, EPERM: permission_denied;
-// EROFS: read_only; ENOENT: not_found; EEXIST: exists; EBUSY, ETXTBSY: busy; else system).
+// EROFS: read_only; ENOENT: not_found; EEXIST: exists; EBUSY, ETXTBSY: busy; else system). Where
+// descriptors, memory or space have run out the hint says so: always for descriptors, else in the
+// place of none.
 [[nodiscard]] Failure fail_errno(std::string_view action, std::string_view object,
                                  std::string_view hint = {});
 [[nodiscard]] Failure fail_errno(int errno_value, std::string_view action, std::string_view object,

@@ -75,6 +75,11 @@ Failure namespace_failure(int error, std::string_view what) {
                       "The limit of namespaces is reached: raise user.max_user_namespaces and "
                       "user.max_mnt_namespaces with sysctl");
   }
+  if (error == EAGAIN) {
+    return fail_errno(error, "create", what,
+                      "You have as many processes as you may: end some, or raise the limit "
+                      "(`ulimit -u`)");
+  }
   return fail_errno(error, "create", what, user_namespace_hint());
 }
 

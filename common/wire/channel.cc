@@ -25,7 +25,9 @@ constexpr std::size_t control_size = CMSG_SPACE(sizeof(int) * max_message_fds);
 
 constexpr std::string_view retry_hint =
     "Try again; if it happens again, look into the log of the other side";
-constexpr std::string_view size_hint = "Pass fewer or shorter arguments and environment variables";
+constexpr std::string_view size_hint =
+    "Pass fewer or shorter arguments and environment variables, or do without emud: `emuctl run "
+    "--rootless`";
 constexpr std::string_view fds_hint = "Pass fewer descriptors with one message";
 
 // Takes ownership of every descriptor in the control messages.

@@ -24,8 +24,6 @@
 
 namespace emud::wire {
 
-inline constexpr std::size_t max_list_length = 65536;
-
 template <class M, class T>
 concept Is = std::same_as<std::remove_const_t<M>, T>;
 
@@ -130,9 +128,6 @@ class Reader {
       return read_scalar(from, to);
     } else if constexpr (is_list<T>) {
       if (!from.is_array()) return Problem{"", "is not a list"};
-      if (from.size() > max_list_length) {
-        return Problem{"", fmt::format("has more than {} elements", max_list_length)};
-      }
       to.resize(from.size());
       for (std::size_t i = 0; i < to.size(); ++i) {
         auto problem = read(from[i], to[i]);

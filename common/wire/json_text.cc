@@ -42,6 +42,7 @@ class Builder final : public nlohmann::json_sax<json> {
 
   [[nodiscard]] json take_root() { return std::move(root_); }
   [[nodiscard]] const std::string& reason() const { return reason_; }
+  [[nodiscard]] std::string_view hint() const { return hint_; }
 
  private:
   bool refuse(std::string reason) {
@@ -52,6 +53,9 @@ class Builder final : public nlohmann::json_sax<json> {
   json* add(json value) {
     if (++values_ > max_json_values) {
       refuse(fmt::format("it has more than {} values", max_json_values));
+      hint_ =
+          "Pass fewer arguments and environment variables, or do without emud: `emuctl run "
+          "--rootless`";
       return nullptr;
     }
     if (open_.empty()) {
@@ -84,6 +88,7 @@ class Builder final : public nlohmann::json_sax<json> {
   std::string key_;
   std::size_t values_ = 0;
   std::string reason_;
+  std::string_view hint_ = "Use a client and a server of the same version of emud";
 };
 
 }  // namespace
@@ -91,8 +96,7 @@ class Builder final : public nlohmann::json_sax<json> {
 Result<json> parse_json(std::string_view text) {
   Builder builder;
   if (!json::sax_parse(text.begin(), text.end(), &builder)) {
-    return fail(Errc::protocol, "read", "a message", builder.reason(),
-                "Use a client and a server of the same version of emud");
+    return fail(Errc::protocol, "read", "a message", builder.reason(), builder.hint());
   }
   return builder.take_root();
 }

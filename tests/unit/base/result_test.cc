@@ -34,6 +34,17 @@ TEST_CASE("an error from errno has a code that follows it") {
   CHECK(fail_errno(ENOENT, "open", "x").error().message() == "open x: No such file or directory");
 }
 
+TEST_CASE("what has run out is said instead of a hint that is beside the point") {
+  const auto hint = [](int reason, std::string_view given) {
+    return fail_errno(reason, "open", "x", given).error().hint;
+  };
+  CHECK(hint(EMFILE, "Enter another directory").find("ulimit -n") != std::string::npos);
+  CHECK(hint(ENOSPC, "").find("space") != std::string::npos);
+  CHECK(hint(ENOSPC, "Raise user.max_user_namespaces") == "Raise user.max_user_namespaces");
+  CHECK(hint(EACCES, "Enter another directory") == "Enter another directory");
+  CHECK(hint(EACCES, "").empty());
+}
+
 TEST_CASE("every code has a name of its own that leads back to it") {
   for (int value = 0; value <= static_cast<int>(Errc::internal); ++value) {
     const auto code = static_cast<Errc>(value);

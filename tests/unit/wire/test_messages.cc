@@ -92,12 +92,11 @@ TEST_CASE("strings are UTF-8 without NUL", "[wire]") {
   CHECK(to_json(ReleaseCall{"\xff"}) == "{\"lease\":\"\xef\xbf\xbd\"}");
 }
 
-TEST_CASE("lists have at most 65536 elements", "[wire]") {
-  const auto call = [](std::size_t count) {
-    return R"({"architectures":)" + list_of(count, "\"a\"") + "}";
-  };
-  CHECK(from_json<RegisterCall>(call(65536))->architectures.size() == 65536);
-  CHECK(complaint<RegisterCall>(call(65537)) == "architectures");
+TEST_CASE("as many arguments as a command can have by default, 2 MiB of them", "[wire]") {
+  RunCall call = test::utf8_run_call();
+  constexpr std::size_t size_of_shortest = sizeof(char*) + 2;  // execve(2): pointer, letter, NUL
+  call.arguments = std::vector<std::string>((std::size_t{2} << 20) / size_of_shortest, "a");
+  CHECK(from_json<RunCall>(to_json(call))->arguments == call.arguments);
 }
 
 TEST_CASE("depth and number of values are bounded", "[wire]") {
@@ -118,6 +117,7 @@ TEST_CASE("depth and number of values are bounded", "[wire]") {
   REQUIRE_FALSE(too_many);
   CHECK(too_many.error().code == Errc::protocol);
   CHECK(too_many.error().message().find("262144") != std::string::npos);
+  CHECK(too_many.error().hint.find("fewer arguments") != std::string::npos);
 }
 
 TEST_CASE("Run carries arguments that are not UTF-8", "[wire]") {
