@@ -47,8 +47,8 @@ Result<int> KeeperSession::run() {
   session_.keeper_process = Child{};
   if (!outcome && session_.other_children)
     EMUD_TRY(end_descendants(keeper_patience_ms, *session_.other_children));
-  if (!session_.temporary.empty()) {
-    [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, session_.temporary);
+  for (const auto& temporary : session_.temporaries) {
+    [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, temporary);
   }
   return outcome;
 }

@@ -20,6 +20,7 @@
 #include "sandbox/keeper_setup.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/native.h"
+#include "sandbox/nix_builds.h"
 #include "sandbox/proofs.h"
 #include "wire/emulators.h"
 #include "wire/errors.h"
@@ -148,23 +149,22 @@ Result<Planned> Engine::plan(KeeperMode mode) const {
                         proofs.has(architecture->name, emulator.manifest().digest, "rootless");
     plan.handlers.push_back({architecture, std::move(emulator), proven});
   }
-  if (request.call.nix.value_or(false)) {
-    plan.temporary =
-        nix_temporary(plan.command.environment,
-                      fmt::format("emud-{}-{:08x}", plan.lease, std::random_device{}()));
-  }
+  const auto own = fmt::format("emud-{}-{:08x}", plan.lease, std::random_device{}());
+  if (request.call.nix.value_or(false))
+    plan.temporary = nix_temporary(plan.command.environment, own);
   const std::string systems = nix_systems(architectures.foreign);
   if (request.call.nix.value_or(false) && !systems.empty()) {
-    const bool own = owns_nix_store(plan.identity.uid);
-    plan.builds_in_nix_store = own && mode == KeeperMode::private_identity;
-    if (own && !plan.builds_in_nix_store && is_nix_store_read_only()) {
+    const bool owns_store = owns_nix_store(plan.identity.uid);
+    plan.builds_in_nix_store = owns_store && mode == KeeperMode::private_identity;
+    if (owns_store && !plan.builds_in_nix_store && is_nix_store_read_only()) {
       planned.notes.emplace_back(
           "/nix/store is mounted read-only, which only root can change: without --rootless, emud "
           "does");
     }
     set_nix_environment(plan.command.environment,
-                        own ? NixSetup::caller_store : NixSetup::own_store, systems,
+                        owns_store ? NixSetup::caller_store : NixSetup::own_store, systems,
                         paths.nix_store());
+    plan.builds = nix_builds(plan.command.environment, own);
   }
   return planned;
 }
@@ -192,7 +192,9 @@ Result<RunSession> Engine::start(KeeperMode mode) const {
   EMUD_TRY(follow(Channel{std::move(report.first)}, keeper, made));
   RunSession session;
   session.lease = made.lease;
-  session.temporary = std::move(made.temporary);
+  for (auto* temporary : {&made.temporary, &made.builds}) {
+    if (!temporary->empty()) session.temporaries.push_back(std::move(*temporary));
+  }
   session.scope = "private";
   session.architectures = names_of(architectures.foreign);
   session.native = architectures.native;

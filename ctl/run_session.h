@@ -18,7 +18,8 @@ struct RunSession {
   // Rootless without a PID namespace: children this process had before. Any other is the lease's if
   // the keeper was killed.
   std::optional<std::vector<pid_t>> other_children = std::nullopt;
-  std::string temporary = {};  // rootless: the keeper's (KeeperPlan), removed here if it was killed
+  // Rootless: the keeper's directories (KeeperPlan), removed here if it was killed.
+  std::vector<std::string> temporaries = {};
   std::string lease, scope;
   std::vector<std::string> architectures;  // ready, by a handler
   std::vector<std::string> native;         // run by this CPU as they are

@@ -12,20 +12,9 @@
 #include "daemon/lease_cgroups.h"
 #include "daemon/users.h"
 #include "sandbox/keeper_setup.h"
+#include "sandbox/nix_builds.h"
 
 namespace emud {
-
-namespace {
-
-// Where nix-daemon would have its builders' directories anyway: a runtime directory may be too
-// small for them.
-std::string builders_folder() {
-  if (auto folder = nix_builds_directory(); !folder.empty()) return folder;
-  const char* folder = std::getenv("TMPDIR");
-  return folder != nullptr ? folder : "/tmp";
-}
-
-}  // namespace
 
 LeaseGuard::~LeaseGuard() {
   if (lease_) leases_.post_end(std::move(lease_));
@@ -69,18 +58,21 @@ Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan 
 Task<Result<void>> set_up_nix(KeeperPlan& plan, Lease& lease,
                               const std::vector<const Architecture*>& architectures,
                               std::vector<std::string>& notes) {
+  auto& environment = plan.command.environment;
   const auto own = fmt::format("emud-command-{}", lease.record.id);
-  lease.record.command_temporary = nix_temporary(plan.command.environment, own);
-  plan.temporary = lease.record.command_temporary;
+  plan.temporary = nix_temporary(environment, own);
+  if (!plan.temporary.empty()) lease.record.command_temporaries = {plan.temporary};
   const std::string systems = nix_systems(architectures);
   if (systems.empty()) co_return Result<void>{};
   const bool is_private = plan.mode != KeeperMode::host;
-  const bool in_machine_store = uses_machine_store(plan.command.environment);
+  const bool in_machine_store = uses_machine_store(environment);
   plan.builds_in_nix_store = is_private && in_machine_store;
   if (!in_machine_store || owns_nix_store(plan.identity.uid)) {
     // In the host scope the machine's nix-daemon sees the handler too.
-    set_nix_environment(plan.command.environment,
-                        is_private ? NixSetup::caller_store : NixSetup::named_store, systems, {});
+    set_nix_environment(environment, is_private ? NixSetup::caller_store : NixSetup::named_store,
+                        systems, {});
+    plan.builds = nix_builds(environment, own);
+    if (!plan.builds.empty()) lease.record.command_temporaries.push_back(plan.builds);
     co_return Result<void>{};
   }
   if (!is_private) {
@@ -95,12 +87,16 @@ Task<Result<void>> set_up_nix(KeeperPlan& plan, Lease& lease,
   }
   auto owner = co_await user_name(plan.identity.uid);
   if (!owner) co_return std::unexpected(std::move(owner).error());
-  lease.record.temporary = fmt::format("{}/emud-lease-{}", builders_folder(), lease.record.id);
-  plan.nix_daemon = NixDaemonPlan{.directory = lease.directory,
-                                  .temporary = lease.record.temporary,
-                                  .systems = systems,
-                                  .owner = *std::move(owner)};
-  set_nix_remote(plan.command.environment, *plan.nix_daemon);
+  const std::string builders = fmt::format("emud-lease-{}", lease.record.id);
+  const char* folder = std::getenv("TMPDIR");
+  plan.nix_daemon =
+      NixDaemonPlan{.directory = lease.directory,
+                    .temporary = fmt::format("{}/{}", folder ? folder : "/tmp", builders),
+                    .builds = nix_builds({}, builders),
+                    .systems = systems,
+                    .owner = *std::move(owner)};
+  lease.record.temporaries = {plan.nix_daemon->temporary, plan.nix_daemon->builds};
+  set_nix_remote(environment, *plan.nix_daemon);
   co_return Result<void>{};
 }
 

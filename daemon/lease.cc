@@ -25,8 +25,8 @@ std::string to_json(const LeaseRecord& record) {
                         {"keeper", record.keeper},
                         {"keeperStart", record.keeper_start},
                         {"cgroup", record.cgroup},
-                        {"temporary", record.temporary},
-                        {"commandTemporary", record.command_temporary},
+                        {"temporaries", record.temporaries},
+                        {"commandTemporaries", record.command_temporaries},
                         {"purpose", record.purpose},
                         {"started", record.started},
                         {"ends", record.ends},
@@ -54,8 +54,8 @@ Result<LeaseRecord> lease_record_from_json(std::string_view text) {
     json.at("keeper").get_to(record.keeper);
     json.at("keeperStart").get_to(record.keeper_start);
     json.at("cgroup").get_to(record.cgroup);
-    json.at("temporary").get_to(record.temporary);
-    record.command_temporary = json.value("commandTemporary", std::string{});
+    record.temporaries = json.value("temporaries", record.temporaries);
+    record.command_temporaries = json.value("commandTemporaries", record.command_temporaries);
     json.at("purpose").get_to(record.purpose);
     json.at("started").get_to(record.started);
     record.ends = json.value("ends", std::int64_t{0});

@@ -28,14 +28,15 @@ struct LeaseRecord {
       false;         // the client knows of it: of Acquire, it may come back for it after a restart
   pid_t keeper = 0;  // 0: none (yet)
   std::uint64_t keeper_start = 0;
-  std::string cgroup;             // path; empty: none
-  std::string temporary;          // directory of builders' files, maybe large; empty: none
-  std::string command_temporary;  // the command's, of user `uid`, wherever he wants it; empty: none
-  std::string purpose;            // for people: the command or what Acquire said
-  std::int64_t started = 0;       // seconds since 1970
-  LeaseLimits limits;             // of its cgroup, for the next emud
-  std::int64_t ends = 0;          // the same, when its time is over; 0: it has no limit
-  bool stuck = false;             // an earlier emud could not end its processes
+  std::string cgroup;  // path; empty: none
+  // Directories that go with it, maybe large; some may not have been made.
+  std::vector<std::string> temporaries;          // of the lease's nix-daemon
+  std::vector<std::string> command_temporaries;  // of user `uid`, wherever he wants them
+  std::string purpose;                           // for people: the command or what Acquire said
+  std::int64_t started = 0;                      // seconds since 1970
+  LeaseLimits limits;                            // of its cgroup, for the next emud
+  std::int64_t ends = 0;  // the same, when its time is over; 0: it has no limit
+  bool stuck = false;     // an earlier emud could not end its processes
 };
 
 // The record's file in the lease's runtime directory, for recovery after emud died.

@@ -1,6 +1,7 @@
 // Leases::do_end: everything of a lease goes, or it is kept as stuck and tried again.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,17 +49,17 @@ Task<Result<void>> remove_in_worker(std::string path) {
   co_return Result<void>{};
 }
 
-// As the lease's user: the path is of his choice. What he may not remove, or a file system that
+// As the lease's user: the paths are of his choice. What he may not remove, or a file system that
 // does not answer, holds nothing up.
 Task<void> remove_as_user(const LeaseRecord& record) {
   using asio::experimental::awaitable_operators::operator||;
   Work remove = [uid = record.uid, gid = record.gid,
-                 path = record.command_temporary]() -> Result<std::string> {
+                 paths = record.command_temporaries]() -> Result<std::string> {
     Identity user;
     user.uid = uid;
     user.gid = gid;
     EMUD_TRY(become(user));
-    EMUD_TRY(remove_tree(AT_FDCWD, path));
+    for (const auto& path : paths) EMUD_TRY(remove_tree(AT_FDCWD, path));
     return std::string{};
   };
   asio::steady_timer limit{co_await asio::this_coro::executor, end_limit};
@@ -66,8 +67,8 @@ Task<void> remove_as_user(const LeaseRecord& record) {
       co_await (run_worker(std::move(remove)) || limit.async_wait(asio::use_awaitable));
   if (outcome.index() == 0 && std::get<0>(outcome)) co_return;
   log(Level::warning,
-      fmt::format("the temporary directory {} of {} could not be removed{}",
-                  record.command_temporary, name_of(record),
+      fmt::format("{} of {} could not be removed{}", fmt::join(record.command_temporaries, " and "),
+                  name_of(record),
                   outcome.index() == 0 ? ": " + std::get<0>(outcome).error().message()
                                        : std::string{" in time"}));
 }
@@ -177,13 +178,12 @@ Task<Result<void>> Leases::end_processes(Lease& lease, Clock::time_point deadlin
 
 // The record goes before the holds: a handler without a holder is taken down by the next emud.
 Task<Result<void>> Leases::clear(std::shared_ptr<Lease> lease) {
-  const std::string& temporary = lease->record.temporary;
-  if (!temporary.empty() && (::access(temporary.c_str(), F_OK) == 0 || errno != ENOENT)) {
-    // The keeper was killed.
-    auto removed = co_await remove_in_worker(lease->record.temporary);
+  for (const std::string& temporary : lease->record.temporaries) {
+    if (::access(temporary.c_str(), F_OK) != 0 && errno == ENOENT) continue;
+    auto removed = co_await remove_in_worker(temporary);  // the keeper was killed
     if (!removed) co_return removed;
   }
-  if (!lease->record.command_temporary.empty()) co_await remove_as_user(lease->record);
+  if (!lease->record.command_temporaries.empty()) co_await remove_as_user(lease->record);
   if (auto removed = remove_tree(AT_FDCWD, lease->directory); !removed) co_return removed;
   for (auto& hold : std::exchange(lease->holds, {})) co_await hold.release();
   lease->holder_pidfd.reset();

@@ -344,7 +344,7 @@ void Keeper::end_everything() {
   command_.forget();
   nix_daemon_.forget();
   // There the PID namespace ends with this process.
-  if (plan_.mode != KeeperMode::private_rootless || !plan_.temporary.empty()) {
+  if (plan_.mode != KeeperMode::private_rootless || has_temporary(plan_)) {
     if (plan_.cgroup) {
       if (auto killed = plan_.cgroup->kill(); !killed && killed.error().code != Errc::not_found)
         log(killed.error());
@@ -354,7 +354,9 @@ void Keeper::end_everything() {
   if (plan_.cgroup) remove_lease_cgroup(*plan_.cgroup);
   remove_temporary(plan_, end_limit_ms);
   if (plan_.nix_daemon) {
-    [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, plan_.nix_daemon->temporary);
+    [[maybe_unused]] auto removed = remove_tree(AT_FDCWD, plan_.nix_daemon->temporary);
+    if (!plan_.nix_daemon->builds.empty())
+      removed = remove_tree(AT_FDCWD, plan_.nix_daemon->builds);
   }
   if (!plan_.directory.empty()) {
     [[maybe_unused]] const auto removed = remove_tree(AT_FDCWD, plan_.directory);

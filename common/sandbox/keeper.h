@@ -43,8 +43,10 @@ struct KeeperPlan {
   std::optional<Cgroup> cgroup;  // where the command and all it starts live
   std::optional<NixDaemonPlan> nix_daemon;
   bool builds_in_nix_store = false;  // private_identity: /nix/store is made writable for the lease
-  std::string temporary;  // directory to be made for the command's temporary files and removed with
-                          // the lease (keeper_temporary.h); empty: none
+  // Directories to be made for the command and removed with the lease (keeper_temporary.h); empty:
+  // none.
+  std::string temporary;                 // TMPDIR
+  std::string builds;                    // Nix's build-dir, of a Nix that builds itself
   std::chrono::milliseconds grace{400};  // between SIGTERM and the end of everything when the
                                          // client is gone or the lease is cancelled
   LeaseLimits limits;     // what the cgroup does not see to: of each process; seconds: of the lease

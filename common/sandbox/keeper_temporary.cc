@@ -1,11 +1,15 @@
 #include "sandbox/keeper_temporary.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
+
+#include <cstdlib>
 
 #include "base/file.h"
 #include "sandbox/environment.h"
 #include "sandbox/keeper_setup.h"
+#include "sandbox/nix_builds.h"
 #include "sandbox/run_as.h"
 
 namespace emud {
@@ -16,18 +20,35 @@ constexpr int make_limit_ms = 5000;
 }  // namespace
 
 void make_temporary(KeeperPlan& plan) {
-  if (plan.temporary.empty()) return;
+  auto& environment = plan.command.environment;
   const auto make = [&plan] { return ::mkdir(plan.temporary.c_str(), 0700) == 0; };
-  if (run_as(identity_within(plan), make_limit_ms, make)) {
-    set_variable(plan.command.environment, "TMPDIR", plan.temporary);
+  if (!plan.temporary.empty() && run_as(identity_within(plan), make_limit_ms, make)) {
+    set_variable(environment, "TMPDIR", plan.temporary);
   } else {
     plan.temporary.clear();
+  }
+  const auto make_builds = [&] {
+    ::clearenv();
+    for (std::string& entry : environment) ::putenv(entry.data());
+    return !sets_build_dir(environment) && make_nix_builds(plan.builds, "nix").value_or(false);
+  };
+  if (!plan.builds.empty() && run_as(identity_within(plan), make_limit_ms, make_builds)) {
+    set_variable(
+        environment, "NIX_CONFIG",
+        fmt::format("build-dir = {}\n{}", plan.builds, variable(environment, "NIX_CONFIG")));
+  } else {
+    plan.builds.clear();
   }
 }
 
 void remove_temporary(const KeeperPlan& plan, int timeout_ms) {
-  if (plan.temporary.empty()) return;
-  const auto remove = [&plan] { return remove_tree(AT_FDCWD, plan.temporary).has_value(); };
+  if (!has_temporary(plan)) return;
+  const auto remove = [&plan] {
+    for (const auto& path : {plan.temporary, plan.builds}) {
+      if (!path.empty() && !remove_tree(AT_FDCWD, path)) return false;
+    }
+    return true;
+  };
   // What cannot be removed is the caller's to look after: it is in his own folder.
   [[maybe_unused]] const bool removed = run_as(identity_within(plan), timeout_ms, remove);
 }

@@ -10,36 +10,24 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
 #include <optional>
 
 #include "base/file.h"
 #include "base/paths.h"
 #include "sandbox/environment.h"
 #include "sandbox/nix_conf.h"
+#include "sandbox/nix_version.h"
 
 namespace emud {
 namespace {
 
 constexpr const char* nix_database = "/nix/var/nix/db";
 constexpr const char* nix_store = "/nix/store";
-constexpr const char* nix_builds = "/nix/var/nix/builds";
 
 // `require-drop-supplementary-groups` came with Nix 2.17 and decides from 2.26 on; older ones warn
 // of an unknown setting.
 bool knows_supplementary_groups_setting() {
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe{::popen("nix --version 2>/dev/null", "re"),
-                                                   ::pclose};
-  char line[128] = "";
-  if (!pipe || std::fgets(line, sizeof line, pipe.get()) == nullptr) return true;
-  int major = 0;
-  int minor = 0;
-  const char* version = std::strrchr(line, ' ');  // "nix (Nix) 2.8.0"
-  if (version == nullptr || std::sscanf(version, " %d.%d", &major, &minor) != 2) return true;
-  return std::pair{major, minor} >= std::pair{2, 17};
+  return nix_version("nix").value_or(NixVersion{2, 17}) >= NixVersion{2, 17};
 }
 
 }  // namespace
@@ -101,10 +89,6 @@ std::string nix_temporary(const std::vector<std::string>& environment, std::stri
   std::string folder = variable(environment, "TMPDIR");
   if (folder.empty()) folder = "/tmp";
   return folder.starts_with('/') ? fmt::format("{}/{}", folder, name) : std::string{};
-}
-
-std::string nix_builds_directory() {
-  return ::access(nix_builds, F_OK) == 0 ? nix_builds : "";
 }
 
 void set_nix_remote(std::vector<std::string>& environment, const NixDaemonPlan& plan) {

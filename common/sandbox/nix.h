@@ -45,15 +45,12 @@ void set_nix_environment(std::vector<std::string>& environment, NixSetup setup,
 [[nodiscard]] std::string nix_temporary(const std::vector<std::string>& environment,
                                         std::string_view name);
 
-// Where Nix since 2.30 has its builders' directories whatever TMPDIR is (nix.conf(5), build-dir);
-// it takes none that everybody may write. Empty where no such Nix has been.
-[[nodiscard]] std::string nix_builds_directory();
-
 // The lease's nix-daemon, started inside the lease's namespaces as their root.
 struct NixDaemonPlan {
   std::string directory;  // of the lease, for nix.conf and the socket; exists
-  std::string temporary;  // for its builders' directories, made here, removed with the lease: what
-                          // killed builders leave goes too
+  // Made here, removed with the lease: what killed builders leave goes too.
+  std::string temporary;  // TMPDIR
+  std::string builds;     // build-dir, where its Nix has one (nix_builds.h)
   std::string systems;    // nix_systems()
   std::string owner;      // the only user it serves: a name, or a number where there is no name
 };

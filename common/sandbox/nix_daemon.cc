@@ -15,6 +15,7 @@
 #include "base/retry.h"
 #include "sandbox/command.h"
 #include "sandbox/nix.h"
+#include "sandbox/nix_builds.h"
 
 namespace emud {
 namespace {
@@ -63,9 +64,11 @@ Result<NixDaemonSocket> prepare_nix_daemon(const NixDaemonPlan& plan) {
       "extra-extra-platforms = {}\n"
       "allowed-users = {}\n",
       system_nix_conf, plan.systems, plan.owner);
-  // Else TMPDIR counts, and an older Nix would warn of the setting.
-  if (!nix_builds_directory().empty())
-    configuration += fmt::format("build-dir = {}\n", plan.temporary);
+  const auto program = find_nix_daemon();  // one that is missing is an error when it is started
+  if (program && !plan.builds.empty()) {
+    EMUD_ASSIGN(const bool has_builds, make_nix_builds(plan.builds, *program));
+    if (has_builds) configuration += fmt::format("build-dir = {}\n", plan.builds);
+  }
   EMUD_TRY(
       replace_file(directory.get(), "nix.conf", configuration, 0644, Durability::until_reboot));
 

@@ -8,6 +8,13 @@ from nix_support import *
 from test_kill import children
 
 
+BUILDS = pathlib.Path("/nix/var/nix/builds")  # Nix since 2.30 has its builders' directories there
+
+
+def builds_left():
+    return [path for root in ("/", f"{ALICE.home}/.local/share/emud/nix/") for path in pathlib.Path(root + str(BUILDS)).glob("*")]
+
+
 class Leftovers(NixTestCase):
     """Ways to build, each with a kill of emuctl, of the keeper and of the command at the moment when Nix has directories there."""
 
@@ -50,6 +57,7 @@ class Leftovers(NixTestCase):
                 self.assertEqual(processes_left(before), {})
                 self.wait_for_leases()
                 self.assertEqual(os.listdir(temporary), [])
+                self.assertEqual(builds_left(), [])
         return temporary
 
     def wait_for_leases(self):

@@ -73,6 +73,7 @@ TEST_CASE("the nix.conf of a lease serves its owner and nobody else") {
   const std::string directory = ::mkdtemp(name);
   NixDaemonPlan plan{.directory = directory,
                      .temporary = directory + "/tmp",
+                     .builds = {},
                      .systems = "aarch64-linux",
                      .owner = ""};
   for (const char* owner : {"", "*", "al*", "@wheel", "alice bob", "alice\nsandbox = false",
