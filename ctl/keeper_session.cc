@@ -32,7 +32,7 @@ KeeperSession::KeeperSession(RunSession session, SessionOptions options)
     : session_(std::move(session)), options_(std::move(options)), keeper_(*session_.keeper) {}
 
 Result<int> KeeperSession::run() {
-  EMUD_ASSIGN(SignalSource signals, SignalSource::open());
+  EMUD_ASSIGN(SignalSource signals, SignalSource::open(options_.shares_terminal));
   if (options_.terminal != nullptr) resize();  // it may have changed since it was opened
   if (options_.time_limit) deadline_ = Clock::now() + *options_.time_limit;
   auto status = call("Wait", "{}", true);

@@ -18,7 +18,7 @@ bool is_ignored(int signal) {
 
 }  // namespace
 
-Result<SignalSource> SignalSource::open() {
+Result<SignalSource> SignalSource::open(bool shares_terminal) {
   sigset_t watched;
   sigemptyset(&watched);
   for (const int signal : passed_on) {
@@ -30,6 +30,10 @@ Result<SignalSource> SignalSource::open() {
   if (!fd) return fail_errno("create", "a signal descriptor");
   sigset_t blocked = watched;
   sigaddset(&blocked, SIGPIPE);
+  if (shares_terminal) {
+    sigaddset(&blocked, SIGTTIN);
+    sigaddset(&blocked, SIGTTOU);
+  }
   sigset_t before;
   if (::sigprocmask(SIG_BLOCK, &blocked, &before) != 0) return fail_errno("block", "signals");
   return SignalSource{std::move(fd), before};

@@ -16,7 +16,10 @@ namespace emud::ctl {
 // reads them.
 class SignalSource {
  public:
-  [[nodiscard]] static Result<SignalSource> open();
+  // shares_terminal: SIGTTIN and SIGTTOU are blocked as well. They go to a whole process group, and
+  // when the command in it is seen to be stopped, stop_self() is to stop once, as it does for
+  // SIGTSTP.
+  [[nodiscard]] static Result<SignalSource> open(bool shares_terminal = false);
   SignalSource(SignalSource&& other) noexcept;
   SignalSource& operator=(SignalSource&&) = delete;
   ~SignalSource();  // puts the mask of before back

@@ -71,6 +71,14 @@ class Screen:
         self.expect("\n")  # the echo
         return self.expect(PROMPT)
 
+    def wait_for_another_foreground(self):
+        """Until the shell has given the terminal to a job, of which nothing tells."""
+        deadline = time.monotonic() + SECONDS_TO_ANSWER
+        while os.tcgetpgrp(self.master) == self.shell.pid:
+            if time.monotonic() > deadline:
+                raise AssertionError("the shell keeps the terminal")
+            time.sleep(0.01)
+
     def close(self):
         self.shell.kill()
         self.shell.wait()
@@ -217,6 +225,19 @@ class Terminals:
         screen.type(self.line("sh -c 'echo from''behind'") + " & wait $!; echo sta''tus $?\n")
         screen.expect("frombehind")
         screen.expect("status 0")
+
+    def test_reading_in_the_background(self):
+        screen = self.screen()
+        screen.type(self.line("sh -c 'echo wait''ing; read line; echo got $line'") + " &\n")
+        screen.expect("waiting")
+        if "--rootless" in self.options:  # the terminal is the caller's, which stops who reads it from behind
+            screen.command("until [ -z \"$(jobs -r)\" ]; do sleep 0.1; done")
+        screen.type("fg\n")
+        screen.wait_for_another_foreground()
+        screen.type("some words\n")
+        screen.expect("got some words")
+        screen.expect(PROMPT)
+        self.assertIn("status 0", screen.command("echo status $?"))
 
 
 class ThroughEmud(Terminals, TestCase):
