@@ -22,6 +22,7 @@
 #include "sandbox/native.h"
 #include "sandbox/nix_builds.h"
 #include "sandbox/proofs.h"
+#include "sandbox/temporary_sweep.h"
 #include "wire/emulators.h"
 #include "wire/errors.h"
 
@@ -149,11 +150,11 @@ Result<Planned> Engine::plan(KeeperMode mode) const {
                         proofs.has(architecture->name, emulator.manifest().digest, "rootless");
     plan.handlers.push_back({architecture, std::move(emulator), proven});
   }
-  const auto own = fmt::format("emud-{}-{:08x}", plan.lease, std::random_device{}());
-  if (request.call.nix.value_or(false))
-    plan.temporary = nix_temporary(plan.command.environment, own);
-  const std::string systems = nix_systems(architectures.foreign);
-  if (request.call.nix.value_or(false) && !systems.empty()) {
+  if (!request.call.nix.value_or(false)) return planned;
+  const auto own = fmt::format("{}{}-{:08x}", rootless_prefix, ::getpid(), std::random_device{}());
+  plan.temporary = nix_temporary(plan.command.environment, own);
+  plan.holds_temporaries = true;
+  if (const auto systems = nix_systems(architectures.foreign); !systems.empty()) {
     const bool owns_store = owns_nix_store(plan.identity.uid);
     plan.builds_in_nix_store = owns_store && mode == KeeperMode::private_identity;
     if (owns_store && !plan.builds_in_nix_store && is_nix_store_read_only()) {
@@ -165,6 +166,10 @@ Result<Planned> Engine::plan(KeeperMode mode) const {
                         owns_store ? NixSetup::caller_store : NixSetup::own_store, systems,
                         paths.nix_store());
     plan.builds = nix_builds(plan.command.environment, own);
+  }
+  // What a lease before left whose emuctl and keeper were killed together.
+  for (const auto& path : {plan.temporary, plan.builds}) {
+    if (!path.empty()) sweep_temporaries(path.substr(0, path.rfind('/')));
   }
   return planned;
 }

@@ -47,6 +47,7 @@ struct KeeperPlan {
   // none.
   std::string temporary;                 // TMPDIR
   std::string builds;                    // Nix's build-dir, of a Nix that builds itself
+  bool holds_temporaries = false;        // against sweep_temporaries(): without emud
   std::chrono::milliseconds grace{400};  // between SIGTERM and the end of everything when the
                                          // client is gone or the lease is cancelled
   LeaseLimits limits;     // what the cgroup does not see to: of each process; seconds: of the lease

@@ -44,6 +44,20 @@ class Leftovers(NixTestCase):
         record, = (self.emuds[0].runtime / "leases").glob("*/lease.json")
         return json.loads(record.read_text())["keeper"]
 
+    def kill_both(self, build):
+        """emuctl and the keeper: neither sees the other's end."""
+        keeper = self.keeper_of(build)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in (build.pid, keeper):
+                os.kill(pid, number)
+        self.assertEqual(build.wait(SECONDS_TO_END), -9)
+        self.assertEqual(processes_left(self.processes_before), {})
+
+    def begin_another(self, temporary, user):
+        """A rootless lease for Nix, from its beginning to its end."""
+        other = self.emuctl("run", "--rootless", "-a", "aarch64", "--nix", "--", "true", user=user, env={"TMPDIR": str(temporary)})
+        self.assert_status(other, 0)
+
     def check(self, user, options=()):
         temporary = self.folder(user)
         for victim in ("emuctl", "keeper", "command"):
@@ -97,6 +111,44 @@ class MultiUser(Leftovers):
         emud.start()
         self.wait_for_leases()
         self.assertEqual(os.listdir(temporary), [])
+
+    def test_emuctl_and_keeper(self):
+        """Nobody is left to remove what such a lease had: the next one does."""
+        temporary = self.folder(ALICE)
+        build = self.begin(temporary, ALICE, ("--rootless",))
+        self.kill_both(build)
+        self.assertEqual(len(os.listdir(temporary)), 1)
+        self.begin_another(temporary, ALICE)
+        self.assertEqual(os.listdir(temporary), [])
+
+    def test_what_is_not_swept(self):
+        """A running lease's, other users', what only looks like a lease's; nothing where others could put something in its place."""
+        temporary = self.folder(ALICE)
+        running = self.begin(temporary, ALICE, ("--rootless",))
+        kept = set(os.listdir(temporary))
+        (temporary / "other").mkdir()
+        for number, owner in enumerate((ALICE, BOB, ROOT)):
+            path = temporary / f"emud-rootless-{number}"
+            path.mkdir()
+            os.chown(path, owner.uid, owner.uid)
+        (temporary / "emud-rootless-link").symlink_to("other")
+        (temporary / "other/file").touch()
+        for mode in (0o777, 0o770):
+            temporary.chmod(mode)
+            before = sorted(os.listdir(temporary))
+            self.begin_another(temporary, ALICE)
+            self.assertEqual(sorted(os.listdir(temporary)), before)
+        temporary.chmod(0o1777)
+        os.chown(temporary, BOB.uid, BOB.uid)
+        self.begin_another(temporary, ALICE)
+        self.assertEqual(sorted(os.listdir(temporary)), before)
+        os.chown(temporary, 0, 0)
+        self.begin_another(temporary, ALICE)
+        self.assertEqual(set(os.listdir(temporary)) - kept, {"other", "emud-rootless-1", "emud-rootless-2", "emud-rootless-link"})
+        self.assertEqual(os.listdir(temporary / "other"), ["file"])
+        self.assertLessEqual(kept, set(os.listdir(temporary)))
+        running.kill()
+        running.wait(SECONDS_TO_END)
 
     def test_directory_that_is_not_there(self):
         """TMPDIR stays what it was: whether that is an error is the command's to say."""
