@@ -13,7 +13,7 @@ namespace emud {
 
 // Kills every process in that user namespace and in those below it (ioctl_ns(2), NS_GET_PARENT),
 // again and again until none is left or timeout_ms is over (timed_out). Needs /proc of a PID
-// namespace in which they are seen, and root. Blocks.
+// namespace in which they are seen, and the rights of root or of its owner. Blocks.
 [[nodiscard]] Result<> end_user_namespace(int user_namespace, int timeout_ms);
 
 }  // namespace emud

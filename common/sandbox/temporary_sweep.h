@@ -1,6 +1,7 @@
 // Temporary directories of leases without emud, which lie where others have theirs, in /tmp
 // perhaps. The keeper holds a lock (flock(2)) on them as long as it lives: when it and emuctl are
-// killed together, the next lease sees that nobody will remove them any more.
+// killed together, the next lease sees that nobody will remove them any more. Where there is no PID
+// namespace, the lease's processes live on then.
 #pragma once
 
 #include <string>
@@ -16,7 +17,8 @@ inline constexpr std::string_view rootless_prefix = "emud-rootless-";  // of the
 // not_found where it was swept before.
 [[nodiscard]] Result<UniqueFd> hold_temporary(const std::string& path);
 
-// Removes those of this user's in that folder that nobody holds. Not in one where another user
+// Ends the processes whose TMPDIR such a directory of this user's is that nobody holds, with all in
+// their user namespace, and removes it. Not in a folder where another user
 // could put something else of this user's in their place: others may write it and it has no sticky
 // bit, or it belongs to another user than root. What cannot be removed stays.
 void sweep_temporaries(const std::string& folder);

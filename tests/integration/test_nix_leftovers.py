@@ -51,7 +51,17 @@ class Leftovers(NixTestCase):
             for pid in (build.pid, keeper):
                 os.kill(pid, number)
         self.assertEqual(build.wait(SECONDS_TO_END), -9)
-        self.assertEqual(processes_left(self.processes_before), {})
+
+    def check_both(self, user):
+        """Without a PID namespace the build lives on, and ends when the next lease begins."""
+        temporary = self.folder(user)
+        self.kill_both(self.begin(temporary, user, ("--rootless",)))
+        left = " ".join(processes_left(self.processes_before, 0).values())
+        self.assertIn("nix-build", left)
+        self.assertIn("nix-builder tree", left)
+        self.begin_another(temporary, user)
+        self.assertEqual(processes_left(self.processes_before, 0), {})
+        self.assertEqual(os.listdir(temporary), [])
 
     def begin_another(self, temporary, user):
         """A rootless lease for Nix, from its beginning to its end."""
@@ -117,9 +127,13 @@ class MultiUser(Leftovers):
         temporary = self.folder(ALICE)
         build = self.begin(temporary, ALICE, ("--rootless",))
         self.kill_both(build)
+        self.assertEqual(processes_left(self.processes_before), {})
         self.assertEqual(len(os.listdir(temporary)), 1)
         self.begin_another(temporary, ALICE)
         self.assertEqual(os.listdir(temporary), [])
+
+    def test_emuctl_and_keeper_of_root(self):
+        self.check_both(ROOT)
 
     def test_what_is_not_swept(self):
         """A running lease's, other users', what only looks like a lease's; nothing where others could put something in its place."""
@@ -172,6 +186,9 @@ class SingleUser(Leftovers):
 
     def test_rootless(self):
         self.check(ALICE, ("--rootless",))
+
+    def test_emuctl_and_keeper(self):
+        self.check_both(ALICE)
 
 
 if __name__ == "__main__":
