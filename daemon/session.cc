@@ -33,6 +33,13 @@ struct Answer {
   bool is_last = false;   // the connection ends with it
 };
 
+// Who sends garbage is written down, and pays for that line.
+void note_no_varlink(Services& services, const Connection& connection, const Error& error) {
+  log(Level::notice, fmt::format("user {} (process {}) does not speak Varlink: {}",
+                                 connection.peer.uid, connection.peer.pid, error.message()));
+  services.turns.charge(connection.peer.payer, price_of_failure);
+}
+
 wire::Reply success(std::string parameters) {
   return {.parameters = std::move(parameters), .error = {}, .continues = false};
 }
@@ -84,10 +91,7 @@ Task<Answer> answer(Services& services, Connection& connection, AsyncChannel& ch
   co_await services.turns.take(connection.peer.payer, price);
   const auto call = wire::parse_call(frame.json);
   if (!call) {
-    log(Level::notice,
-        fmt::format("user {} (process {}) does not speak Varlink: {}", connection.peer.uid,
-                    connection.peer.pid, call.error().message()));
-    services.turns.charge(connection.peer.payer, price_of_failure);
+    note_no_varlink(services, connection, call.error());
     Answer last{wire::error_reply(wire::manager_interface, call.error())};
     last.is_last = true;
     co_return last;
@@ -110,6 +114,7 @@ Task<void> serve_calls(Services& services, Connection& connection, AsyncChannel&
     if (!frame) {
       if (frame.error().code !=
           Errc::disconnected) {  // garbage, or too much of it: say so once, then close
+        note_no_varlink(services, connection, frame.error());
         [[maybe_unused]] const auto sent = co_await channel.send(
             Frame{wire::encode(wire::error_reply(wire::manager_interface, frame.error()))});
       }
@@ -140,6 +145,7 @@ Task<void> serve_connection(Services& services, UniqueFd socket, PeerCredentials
   {
     Intake::Account account{services.intake, connection.peer.payer};
     Channel raw{std::move(socket)};
+    raw.expect_objects();
     raw.set_admission(
         [&account](std::size_t bytes, std::size_t descriptors, std::vector<UniqueFd>& received) {
           return account.admit(bytes, descriptors, received);

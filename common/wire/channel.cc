@@ -50,7 +50,8 @@ Result<> check_beginning(std::string_view part) {
   const std::size_t first = part.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos || part[first] == '{') return {};
   return fail(Errc::protocol, "receive", "a message",
-              "it is no Varlink message: it does not begin with '{'", "Is this emud's socket?");
+              "it is no Varlink message: it does not begin with '{'",
+              "Is this emud's socket? It speaks Varlink (https://varlink.org)");
 }
 
 // One sendmsg(2). The number of bytes that went; 0: would block. The kernel sends the descriptors

@@ -125,7 +125,9 @@ class Peers(ErrorCase):
     def test_garbage(self):
         for data in (b"GET / HTTP/1.1\r\n\r\n\0", b"\0", b"[]\0", b"{}\0", b'{"method":1}\0', b'{"method":""}\0', b"\xff\xfe\0",
                      b'{"method":"x","parameters":[]}\0', b'{"method":"io.emud.Manager.GetStatus","more":true,"oneway":true}\0',
-                     b"[" * 100_000 + b"\0", b'{"a":' * 100_000 + b"\0"):
+                     b"[" * 100_000 + b"\0", b'{"a":' * 100_000 + b"\0",
+                     # No NUL will ever come: HTTP, TLS, SSH, a line editor.
+                     b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01", b"SSH-2.0-OpenSSH_9.2\r\n", b"\r\nstatus\n"):
             with self.subTest(data=data[:30]):
                 self.assertIsNotNone(self.assert_refused(data))
 
