@@ -60,6 +60,22 @@ Result<> write_control(int directory, const std::string& path, std::string_view 
   return {};
 }
 
+// Gives an unnamed file its name, or where there is a file of that name already, `temporary`: then
+// true. open(2), O_TMPFILE.
+static Result<bool> link_file(const UniqueFd& file, int directory, const std::string& name,
+                              const std::string& temporary) {
+  const std::string source = fmt::format("/proc/self/fd/{}", file.get());
+  const auto link = [&](const std::string& target) {
+    return ::linkat(AT_FDCWD, source.c_str(), directory, target.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  };
+  if (link(name)) return false;
+  if (errno == EEXIST) {
+    ::unlinkat(directory, temporary.c_str(), 0);  // of an earlier process of this pid
+    if (link(temporary)) return true;
+  }
+  return fail_errno("replace", name);
+}
+
 Result<> replace_file(int directory, const std::string& name, std::string_view bytes, mode_t mode,
                       Durability durability) {
   const std::string temporary = fmt::format(".{}.{}.tmp", name, ::getpid());
@@ -67,14 +83,19 @@ Result<> replace_file(int directory, const std::string& name, std::string_view b
     ::unlinkat(directory, temporary.c_str(), 0);
     return std::unexpected(std::move(error));
   };
-  const auto opened = open_at(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
+  auto opened = open_at(directory, ".", O_WRONLY | O_TMPFILE, mode);
+  const bool unnamed = opened.has_value();  // not every file system has such files
+  if (!unnamed) opened = open_at(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
   if (!opened) return fail_errno(opened.error().errno_value, "create a new", name);
   const UniqueFd& fd = *opened;
   if (auto done = write_all(fd.get(), name, bytes); !done) return undo(std::move(done).error());
   if (::fchmod(fd.get(), mode) != 0) return undo(fail_errno("set the mode of", name).error());
   if (durability == Durability::durable && ::fsync(fd.get()) != 0)
     return undo(fail_errno("write to disk", name).error());
-  if (::renameat(directory, temporary.c_str(), directory, name.c_str()) != 0) {
+  Result<bool> has_temporary = true;
+  if (unnamed) has_temporary = link_file(fd, directory, name, temporary);
+  if (!has_temporary) return std::unexpected(std::move(has_temporary).error());
+  if (*has_temporary && ::renameat(directory, temporary.c_str(), directory, name.c_str()) != 0) {
     return undo(fail_errno("replace", name).error());
   }
   // The name is on the disk when its directory is: fsync(2).

@@ -32,9 +32,9 @@ namespace emud {
 [[nodiscard]] Result<> write_control(int directory, const std::string& path,
                                      std::string_view bytes);
 
-// Replaces a file in one step: a temporary beside it, then rename. Readers see the old or the new
-// one, whole. `durable`: after a power cut too (fsync); not needed for what does not outlive the
-// boot.
+// Replaces a file in one step: readers see the old or the new one, whole. It is written without a
+// name where the file system can do that, so that nothing is left of it by who is killed meanwhile.
+// `durable`: after a power cut too (fsync); not needed for what does not outlive the boot.
 enum class Durability { until_reboot, durable };
 [[nodiscard]] Result<> replace_file(int directory, const std::string& name, std::string_view bytes,
                                     mode_t mode, Durability durability = Durability::durable);

@@ -1,9 +1,12 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "support/catch.h"
@@ -49,6 +52,21 @@ TEST_CASE("a file that cannot be replaced leaves no temporary") {
   REQUIRE_FALSE(result);
   CHECK(result.error().object == "a");
   CHECK(*list_directory(AT_FDCWD, folder.path()) == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("who is killed while he writes a file leaves nothing of it") {
+  const Folder folder;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit limit{.rlim_cur = 4096, .rlim_max = 4096};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    ::signal(SIGXFSZ, SIG_DFL);  // setrlimit(2): it ends who writes more
+    ::_exit(replace_file(folder.fd(), "a", std::string(5000, 'x'), 0644) ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFSIGNALED(status));
+  CHECK(list_directory(AT_FDCWD, folder.path())->empty());
 }
 
 TEST_CASE("a file larger than the limit is refused with the limit") {
