@@ -169,7 +169,7 @@ Result<Planned> Engine::plan(KeeperMode mode) const {
   }
   // What a lease before left whose emuctl and keeper were killed together.
   for (const auto& path : {plan.temporary, plan.builds}) {
-    if (!path.empty()) sweep_temporaries(path.substr(0, path.rfind('/')));
+    if (!path.empty()) sweep_temporaries(path.substr(0, path.rfind('/')), rootless_prefix);
   }
   return planned;
 }

@@ -64,14 +64,14 @@ Result<UniqueFd> hold_temporary(const std::string& path) {
   return directory;
 }
 
-void sweep_temporaries(const std::string& folder) {
+void sweep_temporaries(const std::string& folder, std::string_view prefix) {
   const auto place = open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
   struct stat info{};
   if (!place || ::fstat(place->get(), &info) != 0 || !only_owners_rename_in(info)) return;
   const auto names = list_directory(place->get(), ".");
   if (!names) return;
   for (const std::string& name : *names) {
-    if (!name.starts_with(rootless_prefix)) continue;
+    if (!name.starts_with(prefix)) continue;
     const auto directory = open_at(place->get(), name, directory_itself);
     if (!directory || ::fstat(directory->get(), &info) != 0 || info.st_uid != ::geteuid()) continue;
     if (::flock(directory->get(), LOCK_EX | LOCK_NB) != 0) continue;  // it is in use

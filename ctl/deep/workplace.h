@@ -8,7 +8,8 @@
 namespace emud::ctl {
 
 // A new directory of the caller's, mode 0700, below $TMPDIR (else /tmp). Removed with all in it at
-// the end of its life at the latest.
+// the end of its life at the latest; where emuctl is killed before, by the next one to be made
+// there.
 class [[nodiscard]] Workplace {
  public:
   [[nodiscard]] static Result<Workplace> make();
@@ -25,8 +26,9 @@ class [[nodiscard]] Workplace {
   [[nodiscard]] Result<> remove();
 
  private:
-  explicit Workplace(std::string path) : path_(std::move(path)) {}
+  Workplace(std::string path, UniqueFd held) : path_(std::move(path)), held_(std::move(held)) {}
   std::string path_;  // empty: removed
+  UniqueFd held_;     // against being swept
 };
 
 }  // namespace emud::ctl

@@ -144,6 +144,22 @@ class Faults(DeepCase):
             self.assertIn("emuctl got signal 2", err)
 
 
+    def test_killed(self):
+        """What a check that was running had in TMPDIR goes with the next."""
+        folder = pathlib.Path(os.environ["TMPDIR"])
+        libexec = self.libexec(static=guest("deep-faults"), pie=guest("deep-faults"))
+        with self.start_emuctl("probe", "--deep", "-v", "--rootless", "arm64", env=libexec, stderr=subprocess.PIPE, text=True) as process:
+            expect_line(process.stderr, "emuctl: aarch64 generated-code: ok")  # then comes the one that hangs
+            deadline = time.monotonic() + SECONDS_TO_END
+            while not any(folder.glob("emuctl-deep-*")):
+                self.assertLess(time.monotonic(), deadline)
+            process.kill()
+        self.assertEqual(processes_left(self.processes_before), {})
+        self.assertEqual(len(list(folder.glob("emuctl-deep-*"))), 1)
+        self.deep("--rootless", *chosen("brk"))
+        self.assertEqual(list(folder.glob("emuctl-deep-*")), [])
+
+
 class Probes(TestCase):
     def test_without_arguments_all_in_the_store(self):
         self.start_emud()
