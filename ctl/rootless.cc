@@ -248,7 +248,9 @@ bool is_hidden_proc(const Error& error) {
 
 // Says where the store would be, where that cannot be made.
 Error with_store_hint(Error error, const Paths& paths) {
-  if (error.hint.empty() &&
+  const bool is_about_store =
+      error.object.starts_with(paths.state) || paths.state.starts_with(error.object);
+  if (error.hint.empty() && is_about_store &&
       (error.code == Errc::permission_denied || error.code == Errc::read_only)) {
     error.hint = fmt::format(
         "Rootless, emud keeps its store in {}: set HOME or XDG_DATA_HOME to a directory that you "

@@ -46,10 +46,11 @@ struct UnprivilegedOutcome {
 // Runs the program with that environment and no other, in / and a session of its own, with
 // PR_SET_NO_NEW_PRIVS, no capability (capabilities(7)), no core file and no other descriptor.
 // Called by root, it runs as user emud, else nobody, without supplementary groups; called by
-// anybody else, as the caller. It dies with the thread that called (PR_SET_PDEATHSIG). Needs
-// Linux 5.3 (pidfd_open(2)). Errors: whatever kept it from starting, with the step that failed;
-// timed_out beyond the time limit, limit_exceeded beyond the output limit, and it is killed then. A
-// program that ran and failed is a good Result: see status.
+// anybody else, or by the root of a user namespace without other users, as the caller. It dies with
+// the thread that called (PR_SET_PDEATHSIG). Needs Linux 5.3 (pidfd_open(2)). Errors: whatever kept
+// it from starting, with the step that failed; timed_out beyond the time limit, limit_exceeded
+// beyond the output limit, and it is killed then. A program that ran and failed is a good Result:
+// see status.
 [[nodiscard]] Result<UnprivilegedOutcome> run_unprivileged(const UnprivilegedProgram& program);
 
 // A wait(2) status in words: "exited with status 1", "was killed by signal 11 (Segmentation

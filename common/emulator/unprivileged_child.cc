@@ -12,9 +12,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <sstream>
+#include <string>
 #include <string_view>
+
+#include "base/file.h"
 
 namespace emud {
 namespace {
@@ -51,6 +56,18 @@ bool lower_limit(__rlimit_resource resource, rlim_t value) {
   if (::getrlimit(resource, &limit) != 0) return false;
   limit.rlim_cur = limit.rlim_max = std::min(value, limit.rlim_max);
   return ::setrlimit(resource, &limit) == 0;
+}
+
+// Whether root is the only user there is: the one who made this user namespace, with his rights
+// outside (user_namespaces(7)), and there is nobody to become.
+bool is_only_user() {
+  const auto map = read_file("/proc/self/uid_map");
+  std::istringstream extents{map.value_or("")};
+  std::uint32_t inside = 0;
+  std::uint32_t outside = 0;
+  std::uint32_t count = 0;
+  extents >> inside >> outside >> count;
+  return count == 1 && !(extents >> inside);
 }
 
 }  // namespace
@@ -99,7 +116,7 @@ ChildPlan::ChildPlan(const UnprivilegedProgram& program, const std::array<int, 3
                      int report)
     : program_(program),
       descriptors_(standard.begin(), standard.end()),
-      change_user_(::geteuid() == 0),
+      change_user_(::geteuid() == 0 && !is_only_user()),
       user_(overflow_id),
       group_(overflow_id) {
   descriptors_.insert(descriptors_.end(), program.descriptors.begin(), program.descriptors.end());

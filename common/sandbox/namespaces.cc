@@ -5,6 +5,8 @@
 #include <sched.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -21,9 +23,19 @@ bool sysctl_is(const char* path, std::string_view value) {
 }  // namespace
 
 Result<> map_identity(pid_t child) {
-  constexpr std::string_view map = "0 0 4294967295";
   for (const char* file : {"uid_map", "gid_map"}) {
-    EMUD_TRY(write_control(AT_FDCWD, fmt::format("/proc/{}/{}", child, file), map));
+    EMUD_ASSIGN(const std::string own, read_file(fmt::format("/proc/self/{}", file)));
+    std::istringstream extents{own};
+    std::string map;
+    for (std::uint32_t inside = 0, outside = 0, count = 0; extents >> inside >> outside >> count;) {
+      map += fmt::format("{0} {0} {1}\n", inside, count);
+    }
+    const std::string path = fmt::format("/proc/{}/{}", child, file);
+    if (auto written = write_control(AT_FDCWD, path, map); !written) {
+      return fail_errno(written.error().errno_value, "map all users into", "a user namespace",
+                        "Start emud as root, or run the command without it: `emuctl run "
+                        "--rootless`");
+    }
   }
   return {};
 }

@@ -7,8 +7,9 @@
 
 namespace emud {
 
-// Maps every id to itself in a child's new user namespace. Needs CAP_SETUID and CAP_SETGID in the
-// parent's. The last id, 4294967295, is the kernel's "no id" and cannot be mapped.
+// Maps every id that this process's user namespace has to itself in a child's new one: all of them
+// on a plain machine, some in a container (the kernel takes no other, user_namespaces(7)). Needs
+// CAP_SETUID and CAP_SETGID here.
 [[nodiscard]] Result<> map_identity(pid_t child);
 
 // For the calling process, just after it made its user namespace: maps `inside` to the one id

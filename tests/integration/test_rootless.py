@@ -92,6 +92,20 @@ class Rootless(Essentials, TwoVersions, TestCase):
         self.assert_status(done, 0)
         self.assertEqual(done.stdout, "0\nhello from aarch64\n")
 
+    def test_root_of_a_user_namespace(self):
+        """As in a rootless container: root is the caller, and no or some other ids are there."""
+        home = {"HOME": str(self.temporary_directory(ALICE))}
+        for others in "", "\n1 200000 65535":
+            with self.subTest(others=others):
+                command = f"echo there; read line; exec {BIN_DIR}/emuctl run --rootless -a aarch64 -- sh -c 'id -u; {guest('hello-arm64')}'"
+                container = start(["unshare", "-U", "sh", "-c", command], ALICE, home, stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                self.assertEqual(container.stdout.readline(), "there\n")
+                for name in "uid_map", "gid_map":
+                    pathlib.Path(f"/proc/{container.pid}/{name}").write_text(f"0 {ALICE.uid} 1{others}", encoding="utf-8")
+                out, err = container.communicate("\n", SECONDS_TO_RUN)
+                self.assertEqual((out, container.returncode), ("0\nhello from aarch64\n", 0), err)
+
     def test_without_user_namespaces_the_reason_is_told(self):
         limit = pathlib.Path("/proc/sys/user/max_user_namespaces")
         before = limit.read_text(encoding="utf-8")
