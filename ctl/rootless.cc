@@ -73,10 +73,10 @@ LeaseLimits limits_of(const wire::Limits& wanted) {
 // A PID namespace ends everything with its first process. Where the store is the machine's, its
 // garbage-collector roots are named by pid and other builds share it: there processes are followed
 // instead.
-KeeperMode mode_for(bool nix) {
-  if (::geteuid() == 0) return KeeperMode::private_identity;
-  return nix && owns_nix_store(::getuid()) ? KeeperMode::private_rootless_without_pid
-                                           : KeeperMode::private_rootless;
+KeeperMode mode_for(bool with_pid) {
+  if (::geteuid() == 0)
+    return with_pid ? KeeperMode::private_identity_with_pid : KeeperMode::private_identity;
+  return with_pid ? KeeperMode::private_rootless : KeeperMode::private_rootless_without_pid;
 }
 
 Result<Architectures> resolve(const Store& store, const std::vector<std::string>& names) {
@@ -180,7 +180,7 @@ Result<RunSession> Engine::start(KeeperMode mode) const {
   EMUD_ASSIGN(SocketPair report, make_socket_pair());
   EMUD_ASSIGN(SocketPair channel, make_socket_pair());
   std::optional<std::vector<pid_t>> other_children;
-  if (mode != KeeperMode::private_rootless) {
+  if (mode != mode_for(true)) {
     other_children = children_of(::getpid());
     EMUD_TRY(become_subreaper());
   }
@@ -270,11 +270,11 @@ Result<RunSession> start_rootless(const RunRequest& request, const ProgressHandl
                 {}};
   (void)engine.store.sweep();  // what cannot be removed disturbs nobody
   EMUD_ASSIGN(engine.architectures, resolve(engine.store, request.call.architectures));
-  const KeeperMode mode = mode_for(request.call.nix.value_or(false));
-  auto session = engine.start(mode);
-  if (!session && mode == KeeperMode::private_rootless && is_hidden_proc(session.error())) {
+  const bool with_pid = !request.call.nix.value_or(false) || !owns_nix_store(::getuid());
+  auto session = engine.start(mode_for(with_pid));
+  if (!session && with_pid && is_hidden_proc(session.error())) {
     // In a container that hides parts of /proc.
-    session = engine.start(KeeperMode::private_rootless_without_pid);
+    session = engine.start(mode_for(false));
   }
   if (!session) return std::unexpected(with_store_hint(std::move(session).error(), paths));
   return session;

@@ -27,6 +27,7 @@ struct KeeperHandler {
 enum class KeeperMode {
   host,              // no namespaces: the handlers are somebody else's (the daemon's host leases)
   private_identity,  // user namespace with the identity map, written by the parent, which is root
+  private_identity_with_pid,  // the same with a PID namespace: without emud
   private_rootless,  // two nested user namespaces and a PID namespace, of the caller's own making
   private_rootless_without_pid,  // the same without a PID namespace: a shared Nix store, or /proc
                                  // cannot be mounted
@@ -58,7 +59,7 @@ struct KeeperPlan {
 
 // What the keeper reports to its parent while it brings the lease up: wire::Reply frames whose
 // parameters are a wire::RunReply, errors as io.emud.Manager's. The steps are `namespaces`
-// (private_identity only: the parent must now write the id maps and answer with any one frame),
+// (private_identity... only: the parent must now write the id maps and answer with any one frame),
 // `register`, `probe` (object: the architecture), `proven` (object: the architecture) and at last
 // `ready`; then the keeper closes the report channel.
 namespace keeper_step {

@@ -27,6 +27,20 @@ Result<> enter_working_directory(const KeeperPlan& plan) {
   return {};
 }
 
+Result<> mount_own_proc() {
+  if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
+    return fail_errno("mount", "/proc",
+                      "A container that hides parts of /proc forbids a PID namespace of one's own");
+  }
+  return {};
+}
+
+Result<> wait_for_maps(const KeeperPlan& plan, Channel& report) {
+  EMUD_TRY(report_step(report, keeper_step::namespaces, plan.lease));
+  EMUD_TRY(report.receive());
+  return {};
+}
+
 Result<> enter_identity_namespaces(const KeeperPlan& plan, Channel& report) {
   if (plan.builds_in_nix_store && is_nix_store_read_only()) {
     EMUD_TRY(unshare_namespaces(CLONE_NEWNS, "a mount namespace"));
@@ -37,8 +51,7 @@ Result<> enter_identity_namespaces(const KeeperPlan& plan, Channel& report) {
     EMUD_TRY(make_nix_store_writable());
   }
   EMUD_TRY(unshare_namespaces(CLONE_NEWUSER, "a user namespace"));
-  EMUD_TRY(report_step(report, keeper_step::namespaces, plan.lease));
-  EMUD_TRY(report.receive());  // the maps are written
+  EMUD_TRY(wait_for_maps(plan, report));
   EMUD_TRY(enter_working_directory(plan));
   return unshare_namespaces(CLONE_NEWNS, "a mount namespace");
 }
@@ -46,18 +59,22 @@ Result<> enter_identity_namespaces(const KeeperPlan& plan, Channel& report) {
 // The mount namespace and, where asked for, the PID namespace came with clone3(2).
 Result<> enter_rootless_namespaces(const KeeperPlan& plan) {
   EMUD_TRY(map_self(0, plan.identity.uid, 0, plan.identity.gid));
-  if (plan.mode == KeeperMode::private_rootless &&
-      ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
-    return fail_errno("mount", "/proc",
-                      "A container that hides parts of /proc forbids a PID namespace of one's own");
-  }
+  if (plan.mode == KeeperMode::private_rootless) return mount_own_proc();
   return {};
+}
+
+Result<> enter_namespaces(const KeeperPlan& plan, Channel& report) {
+  if (plan.mode == KeeperMode::private_identity) return enter_identity_namespaces(plan, report);
+  if (plan.mode != KeeperMode::private_identity_with_pid) return enter_rootless_namespaces(plan);
+  EMUD_TRY(wait_for_maps(plan, report));
+  return mount_own_proc();
 }
 
 }  // namespace
 
 Identity identity_within(const KeeperPlan& plan) {
-  if (plan.mode == KeeperMode::private_identity || plan.mode == KeeperMode::host)
+  if (plan.mode != KeeperMode::private_rootless &&
+      plan.mode != KeeperMode::private_rootless_without_pid)
     return plan.identity;
   Identity mapped;  // only id 0, which is the caller, exists here, and setgroups is denied
   mapped.keep_groups = true;
@@ -69,6 +86,7 @@ std::uint64_t keeper_clone_flags(KeeperMode mode) {
     case KeeperMode::host:
     case KeeperMode::private_identity:
       return 0;
+    case KeeperMode::private_identity_with_pid:
     case KeeperMode::private_rootless:
       return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID;
     case KeeperMode::private_rootless_without_pid:
@@ -86,11 +104,7 @@ Result<> report_step(Channel& report, std::string_view step, std::string_view ob
 }
 
 Result<std::optional<Registry>> bring_up_private(KeeperPlan& plan, Channel& report) {
-  if (plan.mode == KeeperMode::private_identity) {
-    EMUD_TRY(enter_identity_namespaces(plan, report));
-  } else {
-    EMUD_TRY(enter_rootless_namespaces(plan));
-  }
+  EMUD_TRY(enter_namespaces(plan, report));
   auto mounted = Registry::mount_private();
   if (!mounted) {
     Error error = std::move(mounted).error();

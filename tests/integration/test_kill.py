@@ -212,6 +212,21 @@ class RandomKills(KillTestCase, NixTestCase):
         self.assertEqual(left, files, "files are left")
 
 
+class Rootless(KillTestCase):
+    def test_emuctl_and_keeper(self):
+        """At the same moment: the PID namespace ends the rest, root's as well."""
+        for user in (ALICE, ROOT):
+            with self.subTest(user.name):
+                run = self.start_run("sh", "-c", DAEMON + f"exec {guest('tree')} 2", verb=("run", "--rootless", "-a", "aarch64", "--"), user=user)
+                self.assert_says(run, "ready")
+                keeper = self.keeper_of(run)
+                for number in (signal.SIGSTOP, signal.SIGKILL):
+                    for pid in (run.pid, keeper):
+                        os.kill(pid, number)
+                self.assertEqual(run.wait(SECONDS_TO_END), -9)
+                self.assertEqual(processes_left(self.processes_before, a_second()), {})
+
+
 class RootlessWithTheMachinesStore(KillTestCase, NixTestCase):
     """Single-user Nix, rootless: no PID namespace ends the processes."""
 

@@ -20,6 +20,19 @@ class Rootless(Essentials, TwoVersions, TestCase):
         direct["groups"] = [group if group == direct["group"][0] else overflow for group in direct["groups"]]
         return direct
 
+    def test_hidden_proc(self):
+        """Where parts of /proc are hidden, as in a container, the kernel allows no /proc of a PID namespace: then there is none."""
+        own = os.readlink("/proc/self/ns/pid")
+        for hidden in (False, True):
+            if hidden:
+                subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/proc/irq"], check=True)
+                self.addCleanup(subprocess.run, ["umount", "/proc/irq"], check=True)
+            for user in (ALICE, ROOT):
+                with self.subTest(user.name, hidden=hidden):
+                    seen = self.emuctl("run", "--rootless", "-a", "aarch64", "--", "readlink", "/proc/self/ns/pid", user=user)
+                    self.assert_status(seen, 0)
+                    self.assertEqual(seen.stdout.strip() == own, hidden)
+
     def test_goes_rootless_by_itself_without_a_socket(self):
         done = self.emuctl("run", "-v", guest("hello-arm64"))
         self.assert_status(done, 0)
