@@ -1,5 +1,6 @@
 #include "daemon/peer.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -12,7 +13,9 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "base/file.h"
@@ -83,6 +86,15 @@ const std::string& own_namespace(std::string_view name) {
   return known.emplace(name, link_target(fmt::format("/proc/self/ns/{}", name))).first->second;
 }
 
+// Which directory it is, and by which mount (since Linux 5.8, statx(2); else 0): the same one bound
+// to another place has other mounts below. Nothing, with errno, where that cannot be told.
+std::optional<std::array<std::uint64_t, 4>> place_of(const std::string& path) {
+  struct statx status{};
+  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_MNT_ID, &status) != 0) return {};
+  return std::array<std::uint64_t, 4>{status.stx_dev_major, status.stx_dev_minor, status.stx_ino,
+                                      status.stx_mnt_id};
+}
+
 Result<> require_same_place(const PeerCredentials& peer) {
   constexpr std::array names{"mnt", "user", "pid", "net", "ipc", "uts"};
   for (const char* name : names) {
@@ -98,14 +110,13 @@ Result<> require_same_place(const PeerCredentials& peer) {
           rootless_hint);
     }
   }
-  struct stat own{};
-  struct stat his{};
-  if (::stat("/", &own) != 0 ||
-      ::stat(fmt::format("/proc/{}/root/", peer.pid).c_str(), &his) != 0) {
+  const auto own = place_of("/");
+  const auto his = place_of(fmt::format("/proc/{}/root/", peer.pid));
+  if (!own || !his) {
     return fail_errno("look at the root directory of", fmt::format("process {}", peer.pid),
                       rootless_hint);
   }
-  if (own.st_dev != his.st_dev || own.st_ino != his.st_ino) {
+  if (*own != *his) {
     return fail(Errc::permission_denied, "run for", fmt::format("process {}", peer.pid),
                 "its root directory is another than emud's (chroot)", rootless_hint);
   }

@@ -275,8 +275,12 @@ class TestCase(unittest.TestCase):
         """A directory of that user's that ends with the test."""
         path = pathlib.Path(tempfile.mkdtemp(prefix="test-"))
         os.chown(path, user.uid, user.uid)
-        self.addCleanup(shutil.rmtree, path)
+        self.addCleanup(self.remove, path)
         return path
+
+    def remove(self, path):
+        self.assertNotIn(str(path), mounts(), "what is mounted there would be removed")
+        shutil.rmtree(path)
 
     def emuctl(self, *arguments, user=ALICE, emud=None, env=None, **options):
         """emuctl to its end, as that user, with that emud or the first one of the test."""

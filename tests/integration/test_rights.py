@@ -88,18 +88,22 @@ class Callers(RightsCase):
                 self.assertIn("--rootless", done.stderr)
 
     def test_caller_in_a_chroot_is_refused(self):
-        directory = self.temporary_directory()
-
-        def from_chroot():
+        def from_chroot(directory):
             with Wire(self.emud.socket) as wire:
                 null = os.open("/dev/null", os.O_RDWR)
                 cwd = os.open("/", os.O_PATH)
                 os.chroot(directory)
                 return wire.call("Run", run_parameters(), [null, cwd])
 
-        parameters = self.assert_wire_error("PermissionDenied", as_user, ROOT, from_chroot)
-        self.assertIn("chroot", parameters["reason"])
-        self.assertIn("--rootless", parameters["hint"])
+        same = pathlib.Path("/run/same-root")  # the machine's: rmdir must find it unmounted, nothing here may remove a tree
+        same.mkdir()
+        self.addCleanup(same.rmdir)
+        subprocess.run(["mount", "--rbind", "/", same], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", same], check=True)
+        for directory in self.temporary_directory(), same:
+            parameters = self.assert_wire_error("PermissionDenied", as_user, ROOT, from_chroot, directory)
+            self.assertIn("chroot", parameters["reason"])
+            self.assertIn("--rootless", parameters["hint"])
 
     def test_caller_that_dies_at_once_leaves_nothing(self):
         def send_and_die(receive):
