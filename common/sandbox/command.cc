@@ -12,8 +12,8 @@
 #include <cstring>
 #include <string_view>
 
-#include "arch/program.h"
 #include "base/file.h"
+#include "sandbox/execution_failure.h"
 
 namespace emud {
 namespace {
@@ -32,35 +32,6 @@ std::string_view search_path(const std::vector<std::string>& environment) {
     if (variable.starts_with("PATH=")) return variable.substr(5);
   }
   return "/usr/local/bin:/usr/bin:/bin";  // as execvp(3) without PATH, less the current directory
-}
-
-Error exec_error(const std::string& file, int error) {
-  const bool missing = error == ENOENT || error == ENOTDIR;
-  if (missing && ::access(file.c_str(), F_OK) != 0) {
-    return fail_errno(error, "execute", file, "Check the name of the command and PATH").error();
-  }
-  const auto program = look_at_program(file);
-  std::string hint;
-  if (error == ENOEXEC) {
-    if (program) return explain_refusal(*program);
-    hint = "Its architecture has no handler under this lease: name it with -a";
-  } else if (missing) {
-    const std::string part = program ? program->interpreter : program.error().object;
-    hint = fmt::format("The file is there, but {} is not, which it asks for",
-                       part.empty() ? "its interpreter" : part);
-  } else if (error == EACCES) {
-    struct stat info{};
-    if (::stat(file.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
-      error = EISDIR;
-      hint = "Name a program in it";
-    } else {
-      hint = fmt::format("Make it executable (`chmod +x {}`), on a file system not mounted noexec",
-                         file);
-    }
-  }
-  Error result = fail_errno(error, "execute", file, hint).error();
-  result.code = Errc::command_not_executable;
-  return result;
 }
 
 // Failures travel over a close-on-exec pipe; end of file means that execve succeeded.
@@ -172,7 +143,7 @@ Error execute(const std::vector<std::string>& arguments,
   const std::string& name = arguments.front();
   if (name.find('/') != std::string::npos) {
     ::execve(name.c_str(), argument_pointers.data(), environment_pointers.data());
-    return exec_error(name, errno);
+    return execution_failure(name, errno);
   }
   std::optional<Error> found;  // something of that name that could not be executed
   std::string_view path = search_path(environment);
@@ -184,7 +155,7 @@ Error execute(const std::vector<std::string>& arguments,
     const int error = errno;
     struct stat info{};
     if (::stat(file.c_str(), &info) == 0 && !S_ISDIR(info.st_mode) && !found)
-      found = exec_error(file, error);
+      found = execution_failure(file, error);
     if (error != ENOENT && error != ENOTDIR && error != EACCES && found) break;
     if (end == std::string_view::npos) break;
     path.remove_prefix(end + 1);
@@ -213,10 +184,7 @@ Result<Child> start_command(Command command, const Identity& identity,
   EMUD_ASSIGN(const std::string text, read_all(failure.first.get(), "failure pipe", 65536));
   if (text.empty()) return child;
   [[maybe_unused]] const auto status = child.wait();
-  Error error = deserialize(text);
-  if (error.code == Errc::not_found && error.action == "execute")
-    error.code = Errc::command_not_found;
-  return std::unexpected(std::move(error));
+  return std::unexpected(deserialize(text));
 }
 
 }  // namespace emud
