@@ -187,6 +187,24 @@ Result<std::vector<std::pair<int, rlimit>>> read_limits(pid_t pid) {
   return limits;
 }
 
+// A number that a file of the process holds; 0 where it cannot be read.
+template <class T>
+T number_in(pid_t pid, std::string_view file, int base) {
+  T value{};
+  if (const auto text = read_file(fmt::format("/proc/{}/{}", pid, file)))
+    std::from_chars(text->data(), text->data() + text->size(), value, base);
+  return value;
+}
+
+void read_consideration(pid_t pid, Identity& identity) {
+  identity.policy = std::max(::sched_getscheduler(pid), 0) & ~SCHED_RESET_ON_FORK;
+  constexpr int one_process = 1;  // IOPRIO_WHO_PROCESS, linux/ioprio.h; a class is above bit 13
+  const auto priority = static_cast<int>(::syscall(SYS_ioprio_get, one_process, pid));
+  if (priority >> 13 == 2 || priority >> 13 == 3) identity.io_priority = priority;
+  identity.oom_score_adjustment = number_in<int>(pid, "oom_score_adj", 10);
+  identity.personality = number_in<unsigned long>(pid, "personality", 16);
+}
+
 }  // namespace
 
 Result<PeerCredentials> read_peer(int socket) {
@@ -238,6 +256,7 @@ Result<Identity> read_identity(const PeerCredentials& peer, mode_t umask) {
   identity.nice = ::getpriority(PRIO_PROCESS, static_cast<id_t>(peer.pid));
   if (errno != 0) identity.nice = 0;
   ::sched_getaffinity(peer.pid, sizeof identity.processors, &identity.processors);
+  read_consideration(peer.pid, identity);
   if (hexadecimal(status, "Seccomp") != 0 && ::prctl(PR_GET_SECCOMP) == 0) {
     return fail(Errc::permission_denied, "run for", fmt::format("process {}", peer.pid),
                 "it is confined by a seccomp filter, which emud cannot put on the command",

@@ -1,14 +1,19 @@
 #include "sandbox/identity.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+
+#include "base/file.h"
 
 namespace emud {
 namespace {
@@ -41,6 +46,21 @@ Result<> bound_capabilities(std::uint64_t bound) {
   return {};
 }
 
+// What the kernel refuses here is left as it is: a build that is less considerate than its caller
+// is better than none.
+void be_considerate(const Identity& identity) {
+  if (identity.policy == SCHED_BATCH || identity.policy == SCHED_IDLE) {
+    const sched_param none{};
+    ::sched_setscheduler(0, identity.policy, &none);
+  }
+  constexpr int this_process = 1;  // IOPRIO_WHO_PROCESS, linux/ioprio.h
+  if (identity.io_priority > 0) ::syscall(SYS_ioprio_set, this_process, 0, identity.io_priority);
+  if (identity.oom_score_adjustment > 0) {
+    (void)write_control(AT_FDCWD, "/proc/self/oom_score_adj",
+                        std::to_string(identity.oom_score_adjustment));
+  }
+}
+
 }  // namespace
 
 void restore_ignored_signals(const Identity& identity) {
@@ -63,6 +83,7 @@ Result<> become(const Identity& identity) {
       ::sched_setaffinity(0, sizeof identity.processors, &identity.processors) != 0) {
     return fail_errno("set", "the CPU affinity");
   }
+  be_considerate(identity);
   EMUD_TRY(bound_capabilities(identity.capability_bound));
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
     return fail_errno("clear", "the ambient capabilities");
@@ -79,6 +100,7 @@ Result<> become(const Identity& identity) {
   if (identity.no_new_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return fail_errno("set", "no_new_privs");
   }
+  if (identity.personality != 0) ::personality(identity.personality);  // as its caller, who could
   return {};
 }
 

@@ -24,7 +24,11 @@ struct Identity {
   bool no_new_privileges = false;              // PR_SET_NO_NEW_PRIVS
   std::uint64_t ignored_signals = 0;           // bit n-1: signal n is ignored, as nohup(1) does
   int nice = 0;
-  cpu_set_t processors{};  // empty: leave as it is
+  int policy = 0;                 // SCHED_BATCH or SCHED_IDLE; any other leaves it: sched(7)
+  int io_priority = 0;            // of the classes best-effort and idle: ioprio_set(2)
+  int oom_score_adjustment = 0;   // above 0: the more, the sooner it is killed (proc(5))
+  unsigned long personality = 0;  // personality(2)
+  cpu_set_t processors{};         // empty: leave as it is
 };
 
 // Turns this process into the identity, for good: capability bounding set, groups, gid, uid,

@@ -202,6 +202,18 @@ class Essentials:
         self.assertEqual(report["nice"], os.nice(0) + 5)
         self.assertEqual(report["limits"]["RLIMIT_NOFILE"], [100, 200])
 
+    def test_scheduling_and_personality_are_the_callers(self):
+        """What nice(1)'s relatives set: chrt, ionice, setarch; and what a desktop sets for its programs."""
+        look = """import ctypes, os; libc = ctypes.CDLL(None)
+print(os.sched_getscheduler(0), libc.syscall(252, 1, 0) >> 13, open("/proc/self/personality").read().strip(),
+      open("/proc/self/oom_score_adj").read().strip())"""
+        considerate = "echo 300 > /proc/self/oom_score_adj; exec chrt $0 0 ionice -c 3 setarch -R \"$@\""
+        for option, policy in ("--batch", os.SCHED_BATCH), ("--idle", os.SCHED_IDLE):
+            with self.subTest(policy=option):
+                done = run(["sh", "-c", considerate, option, BIN_DIR / "emuctl", "run", *self.options, "-a", "aarch64", "--",
+                            PYTHON, "-Ic", look], ALICE, self.emuctl_environment(None))
+                self.assertEqual(done.stdout, f"{policy} 3 00040000 300\n", done.stderr)
+
     def test_environment_and_arguments_are_bytes(self):
         words = [b"\xff\xfe", b"", b"two\nlines", b"--", b"-a", "ünï".encode(), b"\x01\"\\"]
         big = {f"BIG{n}": "x" * 100_000 for n in range(10)}
