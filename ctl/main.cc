@@ -49,8 +49,14 @@ void declare(CLI::App& app, emud::ctl::Context& context, std::string_view first_
   app.require_subcommand(1);
   app.fallthrough();
   app.set_version_flag("--version", "emuctl " EMUD_VERSION);
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return fmt::format("emuctl: {}\n  Read about the options with --help.\n", error.what());
+  const bool has_command = first_word == "run" || first_word == "build";
+  app.failure_message([has_command](const CLI::App*, const CLI::Error& error) {
+    const bool is_unknown = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
+    return fmt::format("emuctl: {}\n  {}.\n", error.what(),
+                       is_unknown && has_command
+                           ? "Options of the command stand behind `--`; read about emuctl's own "
+                             "with --help"
+                           : "Read about the options with --help");
   });
   app.add_option("--socket", context.socket,
                  "emud's socket (default: $EMUD_SOCKET, else /run/emud/io.emud.Manager)")

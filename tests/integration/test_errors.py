@@ -44,6 +44,11 @@ class Requests(ErrorCase):
                 self.assert_status(done, status)
                 self.assertTrue(done.stderr)
 
+    def test_option_of_the_command_in_the_wrong_place(self):
+        for words in (("build", "-A", "image"), ("build", "-a", "arm64", "--dry-run", "x.nix"), ("run", "--login", "sh")):
+            self.assert_error(self.emuctl(*words), 125, "not expected", "behind `--`")
+        self.assertNotIn("behind", self.emuctl("status", "--no-such-option").stderr)
+
     def test_missing_emulator(self):
         self.require(machine_emulator("sh4"), "this machine has no emulator for sh4 to be hidden")
         self.hide("qemu-sh4-static", "qemu-sh4")
