@@ -114,7 +114,8 @@ Task<void> serve_calls(Services& services, Connection& connection, AsyncChannel&
     if (!frame) {
       if (frame.error().code !=
           Errc::disconnected) {  // garbage, or too much of it: say so once, then close
-        note_no_varlink(services, connection, frame.error());
+        if (frame.error().code == Errc::protocol)
+          note_no_varlink(services, connection, frame.error());
         [[maybe_unused]] const auto sent = co_await channel.send(
             Frame{wire::encode(wire::error_reply(wire::manager_interface, frame.error()))});
       }

@@ -36,7 +36,7 @@ std::string cpu_of_triplet(std::string_view name) {
   const auto before = system - parts.begin();  // CPU, or CPU and vendor
   const auto behind = parts.end() - system;    // "linux", or "linux" and ABI
   if (before < 1 || before > 2 || behind < 1 || behind > 2) return {};
-  const std::string cpu{parts.front()};
+  std::string cpu{parts.front()};
   if (behind == 1) return cpu;
   if (parts.back().ends_with("abin32") && cpu.starts_with("mips")) {
     return cpu.ends_with("el") ? "mipsn32el" : "mipsn32";
