@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -50,13 +51,23 @@ void declare(CLI::App& app, emud::ctl::Context& context, std::string_view first_
   app.fallthrough();
   app.set_version_flag("--version", "emuctl " EMUD_VERSION);
   const bool has_command = first_word == "run" || first_word == "build";
-  app.failure_message([has_command](const CLI::App*, const CLI::Error& error) {
-    const bool is_unknown = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
-    return fmt::format("emuctl: {}\n  {}.\n", error.what(),
-                       is_unknown && has_command
-                           ? "Options of the command stand behind `--`; read about emuctl's own "
-                             "with --help"
-                           : "Read about the options with --help");
+  app.failure_message([has_command](const CLI::App* failed, const CLI::Error& error) {
+    const auto is = [&](CLI::ExitCodes code) {
+      return error.get_exit_code() == static_cast<int>(code);
+    };
+    // A mistyped word comes before what is missing, which it may have been meant for.
+    const auto unknown = failed->remaining(true);
+    const bool is_unknown =
+        is(CLI::ExitCodes::ExtrasError) || (is(CLI::ExitCodes::RequiredError) && !unknown.empty());
+    return fmt::format(
+        "emuctl: {}\n  {}.\n",
+        is(CLI::ExitCodes::RequiredError) && is_unknown
+            ? fmt::format("The following argument was not expected: {}", fmt::join(unknown, " "))
+            : error.what(),
+        is_unknown && has_command
+            ? "Options of the command stand behind `--`; read about emuctl's own "
+              "with --help"
+            : "Read about the options with --help");
   });
   app.add_option("--socket", context.socket,
                  "emud's socket (default: $EMUD_SOCKET, else /run/emud/io.emud.Manager)")

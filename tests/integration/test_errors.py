@@ -49,6 +49,10 @@ class Requests(ErrorCase):
             self.assert_error(self.emuctl(*words), 125, "not expected", "behind `--`")
         self.assertNotIn("behind", self.emuctl("status", "--no-such-option").stderr)
 
+    def test_mistyped_word_is_named(self):
+        for words in (("emulator", "lst"), ("lease", "--no-such-option"), ("emulator", "--jsn")):
+            self.assert_error(self.emuctl(*words), 2, words[1])
+
     def test_missing_emulator(self):
         self.require(machine_emulator("sh4"), "this machine has no emulator for sh4 to be hidden")
         self.hide("qemu-sh4-static", "qemu-sh4")
