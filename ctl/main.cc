@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <span>
 #include <string_view>
 
 #include "ctl/command_line.h"
@@ -43,6 +44,19 @@ constexpr std::array<Verb, 10> verbs{{{"run", emud::ctl::add_run},
                                       {"monitor", emud::ctl::add_monitor},
                                       {"doctor", emud::ctl::add_doctor},
                                       {"emulator", emud::ctl::add_emulator}}};
+
+// The first word that is not the global option or its value.
+std::string_view first_word(std::span<char* const> words) {
+  for (std::size_t at = 0; at < words.size(); ++at) {
+    const std::string_view word = words[at];
+    if (word == "--socket") {
+      ++at;
+    } else if (!word.starts_with("--socket=")) {
+      return word;
+    }
+  }
+  return {};
+}
 
 // Where the first word is a verb, the others are left out: declaring them costs more than running
 // most of them.
@@ -97,7 +111,7 @@ int main(int argc, char** argv) {
   emud::ctl::Context context;
   context.version = EMUD_VERSION;
   CLI::App app{"Run and build for other CPU architectures", "emuctl"};
-  declare(app, context, argc > 1 ? argv[1] : "");
+  declare(app, context, first_word({argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0))}));
   if (argc > 1 && argv[1] == std::string_view{"__complete"})
     return emud::ctl::print_completions(app, std::vector<std::string>(argv + 2, argv + argc));
   auto line = emud::ctl::split_command_line(app, std::vector<std::string>(argv + 1, argv + argc));

@@ -19,43 +19,52 @@
 #include <chrono>
 #include <csignal>
 #include <optional>
-#include <sstream>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "sandbox/process.h"
 
 namespace emud {
-// emud's mount table, read when it is first asked and then the same for all it is asked about.
+
+// emud's mount table, read when it is first asked and then the same for all it is asked about,
+// which are descriptors that stay open meanwhile.
 class MountTable {
  public:
-  // The file system's type as /proc/self/mountinfo names it; empty for a mount that is not there:
-  // proc(5), /proc/pid/fdinfo, `mnt_id`.
-  std::string file_system_of(int fd) {
-    const auto info = read_file(fmt::format("/proc/self/fdinfo/{}", fd));
-    if (!mounts_) mounts_ = read_file("/proc/self/mountinfo", mountinfo_limit);
-    if (!info || !*mounts_) return {};
-    const auto at = info->find("mnt_id:");
-    if (at == std::string::npos) return {};
-    std::istringstream number{info->substr(at + 7)};
-    std::string id;
-    number >> id;
-    std::istringstream lines{**mounts_};
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.starts_with(id + " ")) continue;
-      const auto dash = line.find(" - ");
-      if (dash == std::string::npos) return {};
-      std::istringstream type{line.substr(dash + 3)};
-      std::string name;
-      type >> name;
-      return name;
-    }
-    return {};
+  // The file system's type as /proc/self/mountinfo names it; empty for a mount that is not there.
+  const std::string& file_system_of(int fd) {
+    const auto [known, is_new] = types_.try_emplace(fd);
+    if (is_new) known->second = look_up(fd);
+    return known->second;
   }
 
  private:
   static constexpr std::size_t mountinfo_limit = 16 << 20;
   std::optional<Result<std::string>> mounts_;
+  std::map<int, std::string> types_;
+
+  // proc(5): `mnt_id` of /proc/pid/fdinfo begins the mount's line, whose type follows the dash.
+  std::string look_up(int fd) {
+    const auto info = read_file(fmt::format("/proc/self/fdinfo/{}", fd));
+    if (!mounts_) mounts_ = read_file("/proc/self/mountinfo", mountinfo_limit);
+    if (!info || !*mounts_) return {};
+    const std::string_view id = word_after(*info, "mnt_id:\t");
+    std::string_view lines{**mounts_};
+    while (!id.empty() && !lines.empty()) {
+      const std::string_view line = lines.substr(0, lines.find('\n'));
+      if (line.starts_with(id) && line.substr(id.size()).starts_with(' '))
+        return std::string{word_after(line, " - ")};
+      lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+    }
+    return {};
+  }
+
+  // Up to the next white space; empty where `before` is not in the text.
+  static std::string_view word_after(std::string_view text, std::string_view before) {
+    const auto at = text.find(before);
+    if (at == std::string_view::npos) return {};
+    text.remove_prefix(at + before.size());
+    return text.substr(0, text.find_first_of(" \n"));
+  }
 };
 
 namespace {

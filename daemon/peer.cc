@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,7 +17,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <sstream>
 
 #include "base/file.h"
 #include "base/retry.h"
@@ -123,32 +123,19 @@ Result<> require_same_place(const PeerCredentials& peer) {
   return {};
 }
 
-using Status = std::map<std::string, std::string, std::less<>>;
-
-Result<Status> read_status(std::string_view process) {
-  EMUD_ASSIGN(const std::string text, read_file(fmt::format("/proc/{}/status", process)));
-  Status status;
-  std::istringstream lines{text};
-  for (std::string line; std::getline(lines, line);) {
-    const auto colon = line.find(':');
-    if (colon == std::string::npos) continue;
-    const auto value = line.find_first_not_of(" \t", colon + 1);
-    status[line.substr(0, colon)] = value == std::string::npos ? "" : line.substr(value);
-  }
-  return status;
-}
-
-std::uint64_t hexadecimal(const Status& status, std::string_view key) {
+// A number of /proc/pid/status (proc(5)); 0 for what is not there.
+std::uint64_t hexadecimal(std::string_view status, std::string_view key) {
   std::uint64_t value = 0;
-  if (const auto found = status.find(key); found != status.end()) {
-    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value, 16);
-  }
+  const auto at = status.find(fmt::format("\n{}:\t", key));
+  if (at == std::string_view::npos) return value;
+  const char* begin = status.data() + at + key.size() + 3;
+  std::from_chars(begin, status.data() + status.size(), value, 16);
   return value;
 }
 
-rlim_t limit_value(const std::string& text) {
-  rlim_t value = RLIM_INFINITY;
-  if (text != "unlimited") std::from_chars(text.data(), text.data() + text.size(), value);
+rlim_t limit_value(std::string_view text) {
+  rlim_t value = RLIM_INFINITY;  // "unlimited"
+  std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
 }
 
@@ -173,16 +160,13 @@ Result<std::vector<std::pair<int, rlimit>>> read_limits(pid_t pid) {
        {"Max realtime timeout", RLIMIT_RTTIME}}};
   EMUD_ASSIGN(const std::string text, read_file(fmt::format("/proc/{}/limits", pid)));
   std::vector<std::pair<int, rlimit>> limits;
-  std::istringstream lines{text};
-  for (std::string line; std::getline(lines, line);) {
-    for (const auto& [name, resource] : names) {
-      if (!line.starts_with(name) || line.size() < 26) continue;
-      std::istringstream columns{line.substr(26)};
-      std::string soft;
-      std::string hard;
-      columns >> soft >> hard;
-      limits.emplace_back(resource, rlimit{limit_value(soft), limit_value(hard)});
-    }
+  for (const auto& [name, resource] : names) {
+    const auto at = text.find(fmt::format("\n{} ", name));
+    if (at == std::string::npos) continue;
+    const std::string_view line = std::string_view{text}.substr(at + 1, 26 + 21 + 21);
+    if (line.size() <= 26 + 21) continue;
+    limits.emplace_back(
+        resource, rlimit{limit_value(line.substr(26, 21)), limit_value(line.substr(26 + 21))});
   }
   return limits;
 }
@@ -239,7 +223,7 @@ bool is_alive(const PeerCredentials& peer) {
 
 Result<Identity> read_identity(const PeerCredentials& peer, mode_t umask) {
   EMUD_TRY(require_same_place(peer));
-  EMUD_ASSIGN(const Status status, read_status(std::to_string(peer.pid)));
+  EMUD_ASSIGN(const std::string status, read_file(fmt::format("/proc/{}/status", peer.pid)));
   Identity identity;
   identity.uid = peer.uid;
   identity.gid = peer.gid;

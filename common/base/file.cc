@@ -105,7 +105,8 @@ Result<> replace_file(int directory, const std::string& name, std::string_view b
 }
 
 Result<UniqueFd> make_directories(const std::string& path, mode_t mode) {
-  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+  const bool is_there = ::mkdir(path.c_str(), mode) == 0 || errno == EEXIST;
+  for (std::size_t end = path.find('/', 1); !is_there; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
     if (!part.empty() && ::mkdir(part.c_str(), mode) != 0 && errno != EEXIST) {
       return fail_errno("create directory", part);

@@ -16,14 +16,17 @@ std::string absolute_variable(const char* name) {
 }
 
 // The folder above the one that the running program is in: /usr, or a build directory.
-Result<std::string> program_prefix() {
-  char program[PATH_MAX];
-  const ssize_t length = ::readlink("/proc/self/exe", program, sizeof program);
-  if (length < 0) return fail_errno("read", "/proc/self/exe");
-  std::string_view path{program, static_cast<std::size_t>(length)};
-  path = path.substr(0, path.rfind('/'));  // without the program
-  path = path.substr(0, path.rfind('/'));  // without bin
-  return std::string{path};
+const Result<std::string>& program_prefix() {
+  static const auto prefix = []() -> Result<std::string> {
+    char program[PATH_MAX];
+    const ssize_t length = ::readlink("/proc/self/exe", program, sizeof program);
+    if (length < 0) return fail_errno("read", "/proc/self/exe");
+    std::string_view path{program, static_cast<std::size_t>(length)};
+    path = path.substr(0, path.rfind('/'));  // without the program
+    path = path.substr(0, path.rfind('/'));  // without bin
+    return std::string{path};
+  }();
+  return prefix;
 }
 
 }  // namespace
@@ -62,7 +65,7 @@ std::string data_file(std::string_view name) {
   if (const std::string folder = absolute_variable("EMUD_DATA"); !folder.empty()) {
     return fmt::format("{}/{}", folder, name);
   }
-  const auto prefix = program_prefix();
+  const auto& prefix = program_prefix();
   return fmt::format("{}/share/emud/{}", prefix.value_or("/usr"), name);
 }
 
@@ -75,8 +78,9 @@ Result<std::string> helper_program(std::string_view name) {
   if (const std::string folder = absolute_variable("EMUD_LIBEXEC"); !folder.empty()) {
     return fmt::format("{}/{}", folder, name);
   }
-  EMUD_ASSIGN(const std::string prefix, program_prefix());
-  return fmt::format("{}/libexec/emud/{}", prefix, name);
+  const auto& prefix = program_prefix();
+  if (!prefix) return std::unexpected(prefix.error());
+  return fmt::format("{}/libexec/emud/{}", *prefix, name);
 }
 
 }  // namespace emud

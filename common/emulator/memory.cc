@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/file.h"
 #include "emulator/files.h"
 
@@ -18,10 +19,8 @@ std::string signature(const struct stat& status) {
 
 // The line that a note about this file begins with; empty where the kernel does not tell the boot.
 std::string heading(const struct stat& status) {
-  auto boot = read_file("/proc/sys/kernel/random/boot_id", 128);
-  if (!boot) return {};
-  if (boot->ends_with('\n')) boot->pop_back();
-  return fmt::format("{} {}\n", *boot, signature(status));
+  if (boot_id().empty()) return {};
+  return fmt::format("{} {}\n", boot_id(), signature(status));
 }
 
 }  // namespace

@@ -22,12 +22,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Reaps whoever has ended.
-void reap() {
+// Reaps whoever has ended. Returns whether there are children left.
+bool reap() {
   pid_t reaped = 0;
   do {
     reaped = ::waitpid(-1, nullptr, WNOHANG | __WALL);
   } while (reaped > 0 || (reaped < 0 && errno == EINTR));
+  return reaped == 0;
 }
 
 }  // namespace
@@ -71,7 +72,7 @@ Result<> end_descendants(int timeout_ms, const std::vector<pid_t>& keep) {
   ::sigprocmask(SIG_BLOCK, &child_signal, &before);
   Result<> result;
   for (;;) {
-    reap();
+    if (!reap()) break;
     bool left = false;
     for (const pid_t child : children_of(::getpid())) {
       if (std::ranges::find(keep, child) != keep.end()) continue;

@@ -40,6 +40,7 @@ Result<> set_limit(__rlimit_resource_t resource, std::uint64_t wanted, const cha
 
 // The number behind `key` in a file of "key number" lines; 0 for none.
 std::uint64_t counted(const Cgroup& cgroup, const char* file, std::string_view key) {
+  if (::faccessat(cgroup.fd(), file, R_OK, 0) != 0) return 0;  // its controller is not there
   const auto text = read_file(cgroup.fd(), file);
   if (!text) return 0;
   std::istringstream words{*text};

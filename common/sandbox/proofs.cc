@@ -4,23 +4,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/file.h"
 
 namespace emud {
-namespace {
-
-// proc_sys_kernel(5): made anew at each boot, so it stands for the kernel as well.
-std::string boot_id() {
-  const auto text = read_file("/proc/sys/kernel/random/boot_id");
-  return text ? text->substr(0, 36) : std::string{};
-}
-
-}  // namespace
 
 std::string Proofs::file(std::string_view architecture, std::string_view digest,
                          std::string_view scope) const {
-  static const std::string boot = boot_id();
-  return fmt::format("{}/{}-{}-PF-{}-{}", directory_, scope, architecture, digest, boot);
+  return fmt::format("{}/{}-{}-PF-{}-{}", directory_, scope, architecture, digest, boot_id());
 }
 
 bool Proofs::has(std::string_view architecture, std::string_view digest,
