@@ -184,9 +184,7 @@ Result<RunSession> Engine::start(KeeperMode mode) const {
     other_children = children_of(::getpid());
     EMUD_TRY(become_subreaper());
   }
-  auto cloned = clone_child({.flags = keeper_clone_flags(mode), .cgroup = -1});
-  if (!cloned) return namespace_failure(cloned.error().errno_value, "the namespaces of the lease");
-  Child keeper = *std::move(cloned);
+  EMUD_ASSIGN(Child keeper, clone_keeper(made, report.first.get()));
   if (!keeper) {
     made.report = std::move(report.second);
     made.channel = std::move(channel.second);

@@ -40,7 +40,7 @@ Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan 
   }
   EMUD_ASSIGN(SocketPair report, make_socket_pair());
   EMUD_ASSIGN(SocketPair channel, make_socket_pair());
-  EMUD_ASSIGN(lease.keeper, clone_child({.flags = keeper_clone_flags(plan.mode), .cgroup = -1}));
+  EMUD_ASSIGN(lease.keeper, clone_keeper(plan, report.first.get()));
   if (!lease.keeper) {
     plan.report = std::move(report.second);
     plan.channel = std::move(channel.second);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "base/retry.h"
 #include "sandbox/execution_failure.h"
 
 namespace emud {
@@ -34,8 +36,8 @@ std::string_view search_path(const std::vector<std::string>& environment) {
   return "/usr/local/bin:/usr/bin:/bin";  // as execvp(3) without PATH, less the current directory
 }
 
-// Failures travel over a close-on-exec pipe; end of file means that execve succeeded.
-// Its parts are separated by NUL, which none of them has.
+// A failure travels over a close-on-exec pipe; end of file means that execve succeeded. Its parts
+// are separated by NUL, which none of them has.
 std::string serialize(const Error& error) {
   std::string text;
   for (const std::string& part :
@@ -82,11 +84,16 @@ Result<> take_terminal(const Command& command, bool own_group) {
   return {};
 }
 
-Error become_and_execute(Command command, const Identity& identity, const StartOptions& options) {
+Error wait_and_execute(int gate, Command command, const Identity& identity,
+                       const StartOptions& options) {
   const auto steps = [&]() -> Result<> {
+    if (options.enter != nullptr) EMUD_TRY(options.enter(identity));
+    char go = 0;
+    const ssize_t count = uninterrupted([&] { return ::read(gate, &go, sizeof go); });
+    if (count < 0) return fail_errno("wait for", "the start of the command");
+    if (count == 0) ::_exit(125);  // the keeper is gone
     EMUD_TRY(take_terminal(command, options.own_group));
     EMUD_TRY(install_fds(std::move(command.fds)));
-    if (options.enter != nullptr) EMUD_TRY(options.enter(identity));
     if (!options.keep_identity) EMUD_TRY(become(identity));
     restore_ignored_signals(identity);
     // The working directory was entered by its descriptor; whether the caller may be in it is asked
@@ -98,6 +105,7 @@ Error become_and_execute(Command command, const Identity& identity, const StartO
     return {};
   };
   if (auto done = steps(); !done) return std::move(done).error();
+
   return execute(command.arguments, command.environment);
 }
 
@@ -166,24 +174,33 @@ Error execute(const std::vector<std::string>& arguments,
       .error();
 }
 
-Result<Child> start_command(Command command, const Identity& identity,
-                            const StartOptions& options) {
+Result<HeldCommand> HeldCommand::clone(Command& command, const Identity& identity,
+                                       const StartOptions& options) {
+  EMUD_ASSIGN(SocketPair gate, make_socket_pair());
   EMUD_ASSIGN(SocketPair failure, make_pipe());
   EMUD_ASSIGN(Child child, clone_child({.flags = options.clone_flags, .cgroup = options.cgroup}));
   if (!child) {
+    gate.first.reset();
     failure.first.reset();
     // Above any number that the command's descriptors may take.
     int highest = 3;
     for (const auto& entry : command.fds) highest = std::max(highest, entry.number + 1);
     const int report = ::fcntl(failure.second.get(), F_DUPFD_CLOEXEC, highest);
-    const Error error = become_and_execute(std::move(command), identity, options);
+    const Error error = wait_and_execute(gate.second.get(), std::move(command), identity, options);
     [[maybe_unused]] const auto told = write_all(report, "failure pipe", serialize(error));
     ::_exit(125);
   }
-  failure.second.reset();
-  EMUD_ASSIGN(const std::string text, read_all(failure.first.get(), "failure pipe", 65536));
-  if (text.empty()) return child;
-  [[maybe_unused]] const auto status = child.wait();
+  return HeldCommand{std::move(child), std::move(gate.first), std::move(failure.first)};
+}
+
+Result<> HeldCommand::start() {
+  const char go = 1;
+  // It may have failed already, or be gone.
+  [[maybe_unused]] const auto sent =
+      uninterrupted([&] { return ::send(gate_.get(), &go, sizeof go, MSG_NOSIGNAL); });
+  EMUD_ASSIGN(const std::string text, read_all(failure_.get(), "failure pipe", 65536));
+  failure_.reset();
+  if (text.empty()) return {};
   return std::unexpected(deserialize(text));
 }
 

@@ -39,18 +39,38 @@ struct Command {
 [[nodiscard]] Error execute(const std::vector<std::string>& arguments,
                             const std::vector<std::string>& environment);
 
-// Starts the command in a child. In order: `enter` (a second user namespace, for rootless; may be
-// empty), terminal, descriptors, identity, execve. The calling process waits until execve has
-// succeeded or any step failed; the error is the step's. own_group: the command leads a process
-// group of its own, in the foreground of its terminal.
+// own_group: the command leads a process group of its own, in the foreground of its terminal.
 struct StartOptions {
   int cgroup = -1;
   std::uint64_t clone_flags = 0;
-  Result<> (*enter)(const Identity&) = nullptr;
+  Result<> (*enter)(const Identity&) = nullptr;  // a second user namespace, for rootless
   bool own_group = true;
   bool keep_identity = false;  // the process is already who it should be
 };
-[[nodiscard]] Result<Child> start_command(Command command, const Identity& identity,
-                                          const StartOptions& options);
+
+// A command whose process is there and waits: a third of a start is the cloning, which can so be
+// done while whoever asks for the start is still being told that he may.
+class [[nodiscard]] HeldCommand {
+ public:
+  // Clones the child, in which `enter` (which may be empty) comes next. The command's descriptors
+  // stay the caller's. If this object goes before start(), the child ends by itself.
+  [[nodiscard]] static Result<HeldCommand> clone(Command& command, const Identity& identity,
+                                                 const StartOptions& options);
+
+  [[nodiscard]] Child take_child() { return std::move(child_); }
+
+  // Lets it go on. In order: terminal, descriptors, identity, execve. Waits until execve has
+  // succeeded or any step failed; the error is the step's, and the child ends. A child that was
+  // killed before is no error: whoever waits for it sees how it ended.
+  [[nodiscard]] Result<> start();
+
+ private:
+  HeldCommand(Child child, UniqueFd gate, UniqueFd failure)
+      : child_(std::move(child)), gate_(std::move(gate)), failure_(std::move(failure)) {}
+
+  Child child_;
+  UniqueFd gate_;     // a byte lets the child go on
+  UniqueFd failure_;  // end of file means that execve succeeded
+};
 
 }  // namespace emud

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -35,10 +34,6 @@ using Clock = std::chrono::steady_clock;
 constexpr int end_limit_ms = 5000;  // killed processes left after this are stuck in the kernel
 constexpr std::size_t client_message_limit = 65536;
 
-Result<> map_back(const Identity& identity) {
-  return map_self(identity.uid, 0, identity.gid, 0);
-}
-
 class Keeper {
  public:
   explicit Keeper(KeeperPlan plan)
@@ -53,6 +48,7 @@ class Keeper {
 
   // What the client asks for.
   void handle(const Frame& frame);
+  void hold_command();
   void start();
   void signal(const wire::Call& call);
   void resize(const wire::Call& call);
@@ -66,10 +62,7 @@ class Keeper {
   void end_everything();
 
   void reply(const wire::Reply& message);
-  [[nodiscard]] bool is_rootless() const {
-    return plan_.mode == KeeperMode::private_rootless ||
-           plan_.mode == KeeperMode::private_rootless_without_pid;
-  }
+  [[nodiscard]] bool is_rootless() const { return emud::is_rootless(plan_.mode); }
   [[nodiscard]] int cgroup_fd() const { return plan_.cgroup ? plan_.cgroup->fd() : -1; }
 
   KeeperPlan plan_;
@@ -78,7 +71,9 @@ class Keeper {
   std::optional<NixDaemonSocket> nix_socket_;
   UniqueFd child_signal_;
   UniqueFd terminal_;
+  Result<HeldCommand> held_ = fail(Errc::internal, "start", "the command");  // until it is started
   Child command_;
+  std::optional<ExitStatus> ended_early_;  // how it ended, if it was killed while it was held
   Child nix_daemon_;
   bool wait_more_ = false;
   bool started_ = false;
@@ -143,10 +138,12 @@ Result<> Keeper::bring_up() {
 void Keeper::run() {
   if (bring_up()) serve();
   end_everything();
+
   ::_exit(0);
 }
 
 void Keeper::serve() {
+  hold_command();
   if (plan_.limits.seconds > 0)
     last_moment_ = Clock::now() + std::chrono::seconds{plan_.limits.seconds};
   while (!done_) {
@@ -200,11 +197,21 @@ void Keeper::handle(const Frame& frame) {
   reply(wire::method_not_found(call->method));
 }
 
+// While the client is told that the lease is ready, and until it asks for the command.
+void Keeper::hold_command() {
+  if (plan_.command.arguments.empty()) return;
+  held_ = [&]() -> Result<HeldCommand> {
+    EMUD_TRY(limit_process(plan_.limits));
+    return HeldCommand::clone(plan_.command, plan_.identity, start_options(plan_));
+  }();
+  if (held_) command_ = held_->take_child();
+}
+
 void Keeper::start() {
   started_ = true;
   if (plan_.command.arguments.empty()) return command_ended({});
   const auto steps = [&]() -> Result<> {
-    EMUD_TRY(limit_process(plan_.limits));
+    EMUD_ASSIGN(HeldCommand command, std::move(held_));
     if (nix_socket_) {
       EMUD_ASSIGN(nix_daemon_,
                   start_nix_daemon(*plan_.nix_daemon, *std::move(nix_socket_), cgroup_fd()));
@@ -212,18 +219,11 @@ void Keeper::start() {
     }
     EMUD_ASSIGN(terminal_, take_over_terminal(plan_.command));
     make_temporary(plan_);
-    StartOptions options{.cgroup = cgroup_fd()};
-    if (is_rootless()) {
-      options.clone_flags = CLONE_NEWUSER;
-      options.enter = map_back;
-      options.own_group = false;
-      options.keep_identity = true;
-    }
-    EMUD_ASSIGN(command_, start_command(std::move(plan_.command), plan_.identity, options));
-    return {};
+    return command.start();
   };
   auto done = steps();
   plan_.command.fds.clear();
+  if (done && ended_early_) return command_ended(*ended_early_);
   if (done) return;
   end_everything();
   reply(wire::error_reply(wire::keeper_interface, done.error()));
@@ -233,7 +233,7 @@ void Keeper::start() {
 void Keeper::signal(const wire::Call& call) {
   const auto parameters = wire::from_json<wire::SignalCall>(call.parameters);
   if (!parameters) return reply(wire::invalid_parameter(parameters.error()));
-  if (command_) {
+  if (started_ && command_) {
     const int number = static_cast<int>(parameters->signal);
     pid_t group = is_rootless() ? 0 : command_.pid();
     const pid_t foreground = terminal_ ? ::tcgetpgrp(terminal_.get()) : 0;
@@ -289,7 +289,8 @@ void Keeper::reap() {
       continue;
     }
     command_.forget();
-    return command_ended(exit_status_of(raw, usage));
+    if (started_) return command_ended(exit_status_of(raw, usage));
+    ended_early_ = exit_status_of(raw, usage);
   }
 }
 
@@ -324,7 +325,7 @@ void Keeper::time_is_over() {
 
 void Keeper::ask_to_end() {
   if (deadline_ || done_) return;
-  if (!command_) {
+  if (!started_ || !command_) {
     if (verdict_) command_ended({});
     done_ = true;
     return;

@@ -59,7 +59,8 @@ struct KeeperPlan {
 
 // What the keeper reports to its parent while it brings the lease up: wire::Reply frames whose
 // parameters are a wire::RunReply, errors as io.emud.Manager's. The steps are `namespaces`
-// (private_identity... only: the parent must now write the id maps and answer with any one frame),
+// (private_identity, where clone_keeper() has not done it: the parent must now write the id maps
+// and answer with any one frame),
 // `register`, `probe` (object: the architecture), `proven` (object: the architecture) and at last
 // `ready`; then the keeper closes the report channel.
 namespace keeper_step {

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 
 #include "sandbox/namespaces.h"
 #include "sandbox/probe.h"
@@ -17,7 +19,7 @@ namespace {
 
 Result<> enter_working_directory(const KeeperPlan& plan) {
   if (!plan.working_directory) return {};
-  // Before the mount namespace is made: clone(2) moves the working directory of its maker to the
+  // Before a mount namespace is made: clone(2) moves the working directory of its maker to the
   // copied mount (fs/namespace.c, copy_mnt_ns), so that getcwd(3) and `..` work even where no path
   // leads there any more.
   if (::fchdir(plan.working_directory.get()) != 0) {
@@ -35,13 +37,41 @@ Result<> mount_own_proc() {
   return {};
 }
 
-Result<> wait_for_maps(const KeeperPlan& plan, Channel& report) {
-  EMUD_TRY(report_step(report, keeper_step::namespaces, plan.lease));
+// Whether the user namespace comes with the clone and its parent maps it, which saves the keeper the
+// way there and back for the maps. Not where it has to do something as root of the initial one
+// before.
+bool begins_in_mapped_namespace(const KeeperPlan& plan) {
+  if (plan.mode == KeeperMode::private_identity_with_pid) return true;
+  return plan.mode == KeeperMode::private_identity && !plan.nix_daemon && !plan.builds_in_nix_store;
+}
+
+std::uint64_t clone_flags(const KeeperPlan& plan) {
+  switch (plan.mode) {
+    case KeeperMode::host:
+      return 0;
+    case KeeperMode::private_identity:
+      return begins_in_mapped_namespace(plan) ? CLONE_NEWUSER : 0;
+    case KeeperMode::private_identity_with_pid:
+    case KeeperMode::private_rootless:
+      return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID;
+    case KeeperMode::private_rootless_without_pid:
+      return CLONE_NEWUSER | CLONE_NEWNS;
+  }
+  return 0;
+}
+
+Result<> wait_for_maps(Channel& report) {
   EMUD_TRY(report.receive());
   return {};
 }
 
 Result<> enter_identity_namespaces(const KeeperPlan& plan, Channel& report) {
+  if (begins_in_mapped_namespace(plan)) {
+    EMUD_TRY(wait_for_maps(report));
+    EMUD_TRY(enter_working_directory(plan));
+    return unshare_namespaces(CLONE_NEWNS, "a mount namespace");
+  }
+  EMUD_TRY(enter_working_directory(plan));
   if (plan.builds_in_nix_store && is_nix_store_read_only()) {
     EMUD_TRY(unshare_namespaces(CLONE_NEWNS, "a mount namespace"));
     // Same owner, so it would propagate to the host: cut that first (mount_namespaces(7)).
@@ -51,9 +81,9 @@ Result<> enter_identity_namespaces(const KeeperPlan& plan, Channel& report) {
     EMUD_TRY(make_nix_store_writable());
   }
   EMUD_TRY(unshare_namespaces(CLONE_NEWUSER, "a user namespace"));
-  EMUD_TRY(wait_for_maps(plan, report));
-  EMUD_TRY(enter_working_directory(plan));
-  return unshare_namespaces(CLONE_NEWNS, "a mount namespace");
+  EMUD_TRY(report_step(report, keeper_step::namespaces, plan.lease));
+  EMUD_TRY(unshare_namespaces(CLONE_NEWNS, "a mount namespace"));
+  return wait_for_maps(report);
 }
 
 // The mount namespace and, where asked for, the PID namespace came with clone3(2).
@@ -66,33 +96,50 @@ Result<> enter_rootless_namespaces(const KeeperPlan& plan) {
 Result<> enter_namespaces(const KeeperPlan& plan, Channel& report) {
   if (plan.mode == KeeperMode::private_identity) return enter_identity_namespaces(plan, report);
   if (plan.mode != KeeperMode::private_identity_with_pid) return enter_rootless_namespaces(plan);
-  EMUD_TRY(wait_for_maps(plan, report));
+  EMUD_TRY(wait_for_maps(report));
   return mount_own_proc();
+}
+
+Result<> map_back(const Identity& identity) {
+  return map_self(identity.uid, 0, identity.gid, 0);
 }
 
 }  // namespace
 
+bool is_rootless(KeeperMode mode) {
+  return mode == KeeperMode::private_rootless || mode == KeeperMode::private_rootless_without_pid;
+}
+
+StartOptions start_options(const KeeperPlan& plan) {
+  StartOptions options{.cgroup = plan.cgroup ? plan.cgroup->fd() : -1};
+  if (is_rootless(plan.mode)) {
+    options.clone_flags = CLONE_NEWUSER;
+    options.enter = map_back;
+    options.own_group = false;
+    options.keep_identity = true;
+  }
+  return options;
+}
+
 Identity identity_within(const KeeperPlan& plan) {
-  if (plan.mode != KeeperMode::private_rootless &&
-      plan.mode != KeeperMode::private_rootless_without_pid)
-    return plan.identity;
+  if (!is_rootless(plan.mode)) return plan.identity;
   Identity mapped;  // only id 0, which is the caller, exists here, and setgroups is denied
   mapped.keep_groups = true;
   return mapped;
 }
 
-std::uint64_t keeper_clone_flags(KeeperMode mode) {
-  switch (mode) {
-    case KeeperMode::host:
-    case KeeperMode::private_identity:
-      return 0;
-    case KeeperMode::private_identity_with_pid:
-    case KeeperMode::private_rootless:
-      return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID;
-    case KeeperMode::private_rootless_without_pid:
-      return CLONE_NEWUSER | CLONE_NEWNS;
+Result<Child> clone_keeper(const KeeperPlan& plan, int report) {
+  const std::uint64_t flags = clone_flags(plan);
+  auto keeper = clone_child({.flags = flags, .cgroup = -1});
+  if (!keeper && flags != 0)
+    return namespace_failure(keeper.error().errno_value, "the namespaces of the lease");
+  if (keeper && *keeper && begins_in_mapped_namespace(plan)) {
+    EMUD_TRY(map_identity(keeper->pid()));
+    // A keeper that is gone has said why.
+    constexpr std::string_view done{"{}", 3};
+    [[maybe_unused]] const auto sent = ::send(report, done.data(), done.size(), MSG_NOSIGNAL);
   }
-  return 0;
+  return keeper;
 }
 
 Result<> report_step(Channel& report, std::string_view step, std::string_view object) {

@@ -78,6 +78,14 @@ std::string numbers_to_check() {
   return numbers;
 }
 
+Result<Child> start_command(Command command) {
+  EMUD_ASSIGN(HeldCommand held, HeldCommand::clone(command, Identity{}, {.keep_identity = true}));
+  command.fds.clear();
+  Child child = held.take_child();
+  EMUD_TRY(held.start());
+  return child;
+}
+
 TEST_CASE("a command gets its descriptors at their numbers and no other") {
   auto out = make_pipe();
   REQUIRE(out);
@@ -89,9 +97,7 @@ TEST_CASE("a command gets its descriptors at their numbers and no other") {
   command.environment = {"PATH=/usr/bin:/bin"};
   command.fds.push_back({1, *out->second.duplicate()});
   command.fds.push_back({7, *out->second.duplicate()});
-  auto child = start_command(
-      std::move(command), Identity{},
-      {.cgroup = -1, .clone_flags = 0, .enter = nullptr, .own_group = true, .keep_identity = true});
+  auto child = start_command(std::move(command));
   REQUIRE(child);
   out->second.reset();
   const auto text = read_all(out->first.get(), "output", 4096);
@@ -128,18 +134,53 @@ TEST_CASE("a command that cannot be started says so in its parent") {
     Command command;
     command.arguments = {name};
     command.environment = {"PATH=/nonexistent:/etc"};
-    return start_command(std::move(command), Identity{},
-                         {.cgroup = -1,
-                          .clone_flags = 0,
-                          .enter = nullptr,
-                          .own_group = true,
-                          .keep_identity = true});
+    return start_command(std::move(command));
   };
   CHECK(start("no-such-command").error().code == Errc::command_not_found);
   CHECK(start("/no/such/command").error().code == Errc::command_not_found);
   CHECK(start("passwd").error().code ==
         Errc::command_not_executable);  // found in /etc, not executable
   CHECK(start("/etc").error().code == Errc::command_not_executable);
+}
+
+TEST_CASE("a command that waits does nothing, and ends with whoever holds it") {
+  auto out = make_pipe();
+  REQUIRE(out);
+  Command command;
+  command.arguments = {"/bin/echo", "started"};
+  command.fds.push_back({1, std::move(out->second)});
+  {
+    auto held = HeldCommand::clone(command, Identity{}, {.keep_identity = true});
+    REQUIRE(held);
+    command.fds.clear();
+  }
+  CHECK(*read_all(out->first.get(), "output", 64) == "");
+}
+
+TEST_CASE("what fails before a command may start is told when it should") {
+  Command command;
+  command.arguments = {"/bin/true"};
+  auto held = HeldCommand::clone(command, Identity{},
+                                 {.enter = [](const Identity&) -> Result<> {
+                                    return fail(Errc::limit_exceeded, "enter", "it");
+                                  },
+                                  .keep_identity = true});
+  REQUIRE(held);
+  const auto started = held->start();
+  REQUIRE(!started);
+  CHECK(started.error().code == Errc::limit_exceeded);
+  CHECK(started.error().object == "it");
+}
+
+TEST_CASE("a command that was killed while it waited is no failure to start it") {
+  Command command;
+  command.arguments = {"/bin/true"};
+  auto held = HeldCommand::clone(command, Identity{}, {.keep_identity = true});
+  REQUIRE(held);
+  Child child = held->take_child();
+  child.signal(SIGKILL);
+  CHECK(held->start());
+  CHECK(child.wait()->signal == SIGKILL);
 }
 
 TEST_CASE("descendants end, also those that left their session and ignore signals") {
