@@ -14,6 +14,7 @@
 #include "emulator/acquire.h"
 #include "emulator/catalog_fetch.h"
 #include "emulator/in_use.h"
+#include "emulator/settled.h"
 #include "emulator/wanted.h"
 #include "sandbox/descendants.h"
 #include "sandbox/keeper.h"
@@ -92,14 +93,6 @@ Result<Architectures> resolve(const Store& store, const std::vector<std::string>
   return result;
 }
 
-// What the user of an emulator should know.
-void add_notes(std::vector<std::string>& notes, const Acquired& emulator,
-               const Architecture& architecture, const Catalog& catalog) {
-  std::ranges::move(catalog.warnings_about(architecture, emulator.manifest.version),
-                    std::back_inserter(notes));
-  if (!emulator.note.empty()) notes.push_back(emulator.note);
-}
-
 // A plan, and what its user should know.
 struct Planned {
   KeeperPlan plan;
@@ -111,14 +104,56 @@ struct Engine {
   const ProgressHandler& progress;
   Paths paths;
   Store store;
-  Catalog catalog;
   Proofs proofs;
   Architectures architectures;
 
+  [[nodiscard]] Result<std::vector<SettledChoice>> choose() const;
+  [[nodiscard]] Result<std::vector<SettledChoice>> acquire(const std::string& version,
+                                                           const SettledChoices& settled) const;
   [[nodiscard]] Result<Planned> plan(KeeperMode mode) const;
   [[nodiscard]] Result<RunSession> start(KeeperMode mode) const;
   [[nodiscard]] Result<> follow(Channel report, const Child& keeper, const KeeperPlan& plan) const;
 };
+
+// An emulator for each of the foreign architectures, in their order.
+Result<std::vector<SettledChoice>> Engine::choose() const {
+  if (architectures.foreign.empty()) return {};
+  const std::string version = request.call.emulator.value_or("");
+  const SettledChoices settled{paths, architectures.foreign, version};
+  if (auto known = settled.recall()) return *std::move(known);
+  return acquire(version, settled);
+}
+
+// The same, looked for in the stores and the catalog.
+Result<std::vector<SettledChoice>> Engine::acquire(const std::string& version,
+                                                   const SettledChoices& settled) const {
+  (void)store.sweep();  // what cannot be removed disturbs nobody
+  EMUD_ASSIGN(const Catalog catalog, Catalog::load(paths));
+  Acquisition acquisition{
+      .store = store, .catalog = catalog, .wish = {.version = version, .configured = {}}};
+  if (request.call.fetch.value_or(true)) {
+    FetchOptions fetching = own_fetch_options();
+    acquisition.fetch = package_fetcher(store, fetching);
+    fetching.is_optional = true;
+    acquisition.fetch_better = package_fetcher(store, std::move(fetching));
+  }
+  acquisition.progress = [&](const InstallProgress& step) { progress(wire::as_message(step)); };
+  EMUD_ASSIGN(const auto emulators, acquire_emulators(acquisition, architectures.foreign));
+  std::vector<SettledChoice> choices;
+  for (std::size_t i = 0; i < emulators.size(); ++i) {
+    const Acquired& emulator = emulators[i];
+    const Architecture& architecture = *architectures.foreign[i];
+    SettledChoice choice{.digest = emulator.manifest.digest,
+                         .notes = catalog.warnings_about(architecture, emulator.manifest.version)};
+    if (!emulator.note.empty()) {
+      choice.notes.push_back(emulator.note);
+    } else if (!emulator.may_be_bettered) {
+      settled.remember(i, choice);
+    }
+    choices.push_back(std::move(choice));
+  }
+  return choices;
+}
 
 Result<Planned> Engine::plan(KeeperMode mode) const {
   Planned planned;
@@ -128,22 +163,11 @@ Result<Planned> Engine::plan(KeeperMode mode) const {
   plan.identity = own_identity(request.call);
   EMUD_ASSIGN(plan.command, command_of(request));
   plan.limits = limits_of(request.call.limits.value_or(wire::Limits{}));
-  Acquisition acquisition{
-      .store = store,
-      .catalog = catalog,
-      .wish = {.version = request.call.emulator.value_or(""), .configured = {}}};
-  if (request.call.fetch.value_or(true)) {
-    FetchOptions fetching = own_fetch_options();
-    acquisition.fetch = package_fetcher(store, fetching);
-    fetching.is_optional = true;
-    acquisition.fetch_better = package_fetcher(store, std::move(fetching));
-  }
-  acquisition.progress = [&](const InstallProgress& step) { progress(wire::as_message(step)); };
-  EMUD_ASSIGN(const auto emulators, acquire_emulators(acquisition, architectures.foreign));
-  for (std::size_t i = 0; i < emulators.size(); ++i) {
+  EMUD_ASSIGN(const auto choices, choose());
+  for (std::size_t i = 0; i < choices.size(); ++i) {
     const Architecture* architecture = architectures.foreign[i];
-    add_notes(planned.notes, emulators[i], *architecture, catalog);
-    EMUD_ASSIGN(VerifiedEmulator emulator, store.get(emulators[i].manifest.digest));
+    std::ranges::copy(choices[i].notes, std::back_inserter(planned.notes));
+    EMUD_ASSIGN(VerifiedEmulator emulator, store.get(choices[i].digest));
     EMUD_ASSIGN(UniqueFd in_use, hold_entry(emulator));
     plan.in_use.push_back(std::move(in_use));
     const bool proven = !request.call.fresh.value_or(false) &&
@@ -263,10 +287,7 @@ Error with_store_hint(Error error, const Paths& paths) {
 
 Result<RunSession> start_rootless(const RunRequest& request, const ProgressHandler& progress) {
   EMUD_ASSIGN(const Paths paths, Paths::user());
-  EMUD_ASSIGN(Catalog catalog, Catalog::load(paths));
-  Engine engine{request, progress, paths, Store{paths}, std::move(catalog), Proofs{paths.proofs()},
-                {}};
-  (void)engine.store.sweep();  // what cannot be removed disturbs nobody
+  Engine engine{request, progress, paths, Store{paths}, Proofs{paths.proofs()}, {}};
   EMUD_ASSIGN(engine.architectures, resolve(engine.store, request.call.architectures));
   const bool with_pid = !request.call.nix.value_or(false) || !owns_nix_store(::getuid());
   auto session = engine.start(mode_for(with_pid));

@@ -1,14 +1,12 @@
 #include "daemon/emulators.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <iterator>
 
-#include "base/file.h"
 #include "base/log.h"
+#include "emulator/fingerprint.h"
 #include "emulator/unfetched.h"
 #include "wire/emulators.h"
 
@@ -16,13 +14,6 @@ namespace emud {
 namespace {
 
 constexpr std::size_t digest_size = 64;  // hexadecimal digits
-
-std::string state_of(const std::string& path) {
-  struct stat info{};
-  if (::stat(path.c_str(), &info) != 0) return "-";
-  return fmt::format("{}.{}.{}.{}.{}", info.st_dev, info.st_ino, info.st_size, info.st_mtim.tv_sec,
-                     info.st_mtim.tv_nsec);
-}
 
 std::string key_of(const Architecture& architecture, std::string_view version) {
   return fmt::format("{} {}", architecture.name, version);
@@ -76,20 +67,8 @@ std::string as_report(const InstallProgress& progress) {
   return wire::to_json(wire::as_message(progress));
 }
 
-std::string Emulators::catalog_state() const {
-  std::string state = state_of(options_.paths.catalog);
-  const std::string& folder = options_.paths.catalog_directory;
-  state += ' ' + state_of(folder);
-  // A change of a file's content does not touch its folder.
-  if (const auto names = list_directory(AT_FDCWD, folder)) {
-    for (const std::string& name : *names)
-      state += ' ' + state_of(fmt::format("{}/{}", folder, name));
-  }
-  return state;
-}
-
 Result<std::shared_ptr<const Catalog>> Emulators::catalog() {
-  std::string state = catalog_state();
+  std::string state = catalog_state(options_.paths);
   if (state != catalog_state_) {
     auto loaded = Catalog::load(options_.paths);
     catalog_error_.reset();
@@ -123,9 +102,7 @@ bool Emulators::would_fetch(const CatalogPackage& package) const {
 }
 
 std::string Emulators::fingerprint(const Architecture& architecture) const {
-  std::string state = fmt::format("{} {}", state_of(options_.paths.store()), catalog_state_);
-  for (const auto& file : machine_emulators(architecture)) state += ' ' + state_of(file);
-  return state;
+  return fmt::format("{} {}", installed_state(options_.paths, architecture), catalog_state_);
 }
 
 bool Emulators::is_prepared(const Architecture& architecture, const std::string& version,

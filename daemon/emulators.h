@@ -71,10 +71,8 @@ class Emulators {
   [[nodiscard]] bool would_fetch(const CatalogPackage& package) const;
 
  private:
-  // What the answer depends on: the store's directory, the machine's own binaries and the catalog's
-  // files, by mtime and inode.
+  // What the answer depends on (emulator/fingerprint.h), as far as the catalog was read.
   [[nodiscard]] std::string fingerprint(const Architecture& architecture) const;
-  [[nodiscard]] std::string catalog_state() const;
   [[nodiscard]] bool is_prepared(const Architecture& architecture, const std::string& version,
                                  bool fetches) const;
 

@@ -37,8 +37,8 @@ Result<> mount_own_proc() {
   return {};
 }
 
-// Whether the user namespace comes with the clone and its parent maps it, which saves the keeper the
-// way there and back for the maps. Not where it has to do something as root of the initial one
+// Whether the user namespace comes with the clone and its parent maps it, which saves the keeper
+// the way there and back for the maps. Not where it has to do something as root of the initial one
 // before.
 bool begins_in_mapped_namespace(const KeeperPlan& plan) {
   if (plan.mode == KeeperMode::private_identity_with_pid) return true;
