@@ -84,16 +84,12 @@ Result<> take_terminal(const Command& command, bool own_group) {
   return {};
 }
 
-Error wait_and_execute(int gate, Command command, const Identity& identity,
-                       const StartOptions& options) {
+Error become_and_execute(const Command& command, const Identity& identity,
+                         const StartOptions& options) {
   const auto steps = [&]() -> Result<> {
     if (options.enter != nullptr) EMUD_TRY(options.enter(identity));
-    char go = 0;
-    const ssize_t count = uninterrupted([&] { return ::read(gate, &go, sizeof go); });
-    if (count < 0) return fail_errno("wait for", "the start of the command");
-    if (count == 0) ::_exit(125);  // the keeper is gone
     EMUD_TRY(take_terminal(command, options.own_group));
-    EMUD_TRY(install_fds(std::move(command.fds)));
+    EMUD_TRY(install_fds(command.fds));
     if (!options.keep_identity) EMUD_TRY(become(identity));
     restore_ignored_signals(identity);
     // The working directory was entered by its descriptor; whether the caller may be in it is asked
@@ -105,22 +101,42 @@ Error wait_and_execute(int gate, Command command, const Identity& identity,
     return {};
   };
   if (auto done = steps(); !done) return std::move(done).error();
-
   return execute(command.arguments, command.environment);
+}
+
+Error wait_and_execute(int gate, const Command& command, const Identity& identity,
+                       const StartOptions& options) {
+  char go = 0;
+  const ssize_t count = uninterrupted([&] { return ::read(gate, &go, sizeof go); });
+  if (count < 0) return fail_errno("wait for", "the start of the command").error();
+  if (count == 0) ::_exit(125);  // the keeper is gone
+  return become_and_execute(command, identity, options);
+}
+
+// What the child of start_own_command() finds in the memory it shares, and leaves there.
+struct OwnStart {
+  const Command& command;
+  const Identity& identity;
+  const StartOptions& options;
+  std::optional<Error> error;
+};
+
+void run_own_command(void* given) {
+  auto& start = *static_cast<OwnStart*>(given);
+  start.error = become_and_execute(start.command, start.identity, start.options);
 }
 
 }  // namespace
 
-Result<> install_fds(std::vector<CommandFd> fds) {
+Result<> install_fds(const std::vector<CommandFd>& fds) {
   int above = 3;
   for (const auto& entry : fds) above = std::max(above, entry.number + 1);
   // First out of the way of all targets, then each to its place: no target can overwrite a source.
   std::vector<std::pair<int, int>> moves;
-  for (auto& entry : fds) {
+  for (const auto& entry : fds) {
     const int safe = ::fcntl(entry.fd.get(), F_DUPFD_CLOEXEC, above);
     if (safe < 0) return fail_errno("pass on", fmt::format("descriptor {}", entry.number));
     moves.emplace_back(safe, entry.number);
-    (void)entry.fd.release();  // dup2 below may close it; close-on-exec ends it otherwise
   }
   for (const auto& [from, to] : moves) {
     if (::dup2(from, to) < 0) return fail_errno("pass on", fmt::format("descriptor {}", to));
@@ -174,7 +190,16 @@ Error execute(const std::vector<std::string>& arguments,
       .error();
 }
 
-Result<HeldCommand> HeldCommand::clone(Command& command, const Identity& identity,
+Result<Child> start_own_command(const Command& command, const Identity& identity,
+                                const StartOptions& options) {
+  OwnStart start{command, identity, options, {}};
+  EMUD_ASSIGN(Child child, clone_to_execute(options.clone_flags, run_own_command, &start));
+  if (!start.error) return child;
+  [[maybe_unused]] const auto status = child.wait();
+  return std::unexpected(*std::move(start.error));
+}
+
+Result<HeldCommand> HeldCommand::clone(const Command& command, const Identity& identity,
                                        const StartOptions& options) {
   EMUD_ASSIGN(SocketPair gate, make_socket_pair());
   EMUD_ASSIGN(SocketPair failure, make_pipe());
@@ -186,7 +211,7 @@ Result<HeldCommand> HeldCommand::clone(Command& command, const Identity& identit
     int highest = 3;
     for (const auto& entry : command.fds) highest = std::max(highest, entry.number + 1);
     const int report = ::fcntl(failure.second.get(), F_DUPFD_CLOEXEC, highest);
-    const Error error = wait_and_execute(gate.second.get(), std::move(command), identity, options);
+    const Error error = wait_and_execute(gate.second.get(), command, identity, options);
     [[maybe_unused]] const auto told = write_all(report, "failure pipe", serialize(error));
     ::_exit(125);
   }

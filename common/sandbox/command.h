@@ -25,8 +25,9 @@ struct Command {
 };
 
 // Puts every descriptor at its number (whatever numbers they have now) and marks all of them
-// inheritable. Everything else stays close-on-exec.
-[[nodiscard]] Result<> install_fds(std::vector<CommandFd> fds);
+// inheritable. Everything else stays close-on-exec, unless its number is now another's: nobody may
+// close the given ones any more.
+[[nodiscard]] Result<> install_fds(const std::vector<CommandFd>& fds);
 
 // A descriptor of the command's terminal, which becomes the controlling terminal of this process:
 // it leads a session that has none (tty_ioctl(4), TIOCSCTTY). None where the command has no
@@ -39,29 +40,34 @@ struct Command {
 [[nodiscard]] Error execute(const std::vector<std::string>& arguments,
                             const std::vector<std::string>& environment);
 
-// own_group: the command leads a process group of its own, in the foreground of its terminal.
+// How a command is started. In order: `enter`, terminal, descriptors, identity, execve.
 struct StartOptions {
   int cgroup = -1;
   std::uint64_t clone_flags = 0;
   Result<> (*enter)(const Identity&) = nullptr;  // a second user namespace, for rootless
-  bool own_group = true;
+  bool own_group = true;       // it leads a process group, in the foreground of its terminal
   bool keep_identity = false;  // the process is already who it should be
 };
 
-// A command whose process is there and waits: a third of a start is the cloning, which can so be
-// done while whoever asks for the start is still being told that he may.
+// Starts a command that runs as whoever runs this process, in no cgroup: in a child that shares the
+// memory until execve(2) (clone_to_execute). The error is that of the step that failed.
+[[nodiscard]] Result<Child> start_own_command(const Command& command, const Identity& identity,
+                                              const StartOptions& options);
+
+// A command whose process is there and waits: the cloning, a third of a start, is done while
+// whoever asks for the start is still being told that he may.
 class [[nodiscard]] HeldCommand {
  public:
-  // Clones the child, in which `enter` (which may be empty) comes next. The command's descriptors
-  // stay the caller's. If this object goes before start(), the child ends by itself.
-  [[nodiscard]] static Result<HeldCommand> clone(Command& command, const Identity& identity,
+  // Clones the child. The command's descriptors stay the caller's. If this object goes before
+  // start(), the child ends by itself.
+  [[nodiscard]] static Result<HeldCommand> clone(const Command& command, const Identity& identity,
                                                  const StartOptions& options);
 
   [[nodiscard]] Child take_child() { return std::move(child_); }
 
-  // Lets it go on. In order: terminal, descriptors, identity, execve. Waits until execve has
-  // succeeded or any step failed; the error is the step's, and the child ends. A child that was
-  // killed before is no error: whoever waits for it sees how it ended.
+  // Lets it go on. Waits until execve has succeeded or any step failed; the error is the step's,
+  // and the child ends. A child that was killed before is no error: whoever waits for it sees how
+  // it ended.
   [[nodiscard]] Result<> start();
 
  private:

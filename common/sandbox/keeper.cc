@@ -49,6 +49,7 @@ class Keeper {
   // What the client asks for.
   void handle(const Frame& frame);
   void hold_command();
+  void clone_command();
   void start();
   void signal(const wire::Call& call);
   void resize(const wire::Call& call);
@@ -71,7 +72,8 @@ class Keeper {
   std::optional<NixDaemonSocket> nix_socket_;
   UniqueFd child_signal_;
   UniqueFd terminal_;
-  Result<HeldCommand> held_ = fail(Errc::internal, "start", "the command");  // until it is started
+  Result<> limited_;
+  std::optional<Result<HeldCommand>> held_;  // until it is started
   Child command_;
   std::optional<ExitStatus> ended_early_;  // how it ended, if it was killed while it was held
   Child nix_daemon_;
@@ -138,12 +140,12 @@ Result<> Keeper::bring_up() {
 void Keeper::run() {
   if (bring_up()) serve();
   end_everything();
-
   ::_exit(0);
 }
 
 void Keeper::serve() {
-  hold_command();
+  limited_ = limit_process(plan_.limits);
+  if (limited_) hold_command();
   if (plan_.limits.seconds > 0)
     last_moment_ = Clock::now() + std::chrono::seconds{plan_.limits.seconds};
   while (!done_) {
@@ -197,21 +199,25 @@ void Keeper::handle(const Frame& frame) {
   reply(wire::method_not_found(call->method));
 }
 
-// While the client is told that the lease is ready, and until it asks for the command.
+// While the client is told that the lease is ready, and until it asks for the command. Not where
+// the command inherits what the keeper gets only then: a terminal, directories. Rootless the client
+// is told in a moment, and the command is started without a copy of this process.
 void Keeper::hold_command() {
-  if (plan_.command.arguments.empty()) return;
-  held_ = [&]() -> Result<HeldCommand> {
-    EMUD_TRY(limit_process(plan_.limits));
-    return HeldCommand::clone(plan_.command, plan_.identity, start_options(plan_));
-  }();
-  if (held_) command_ = held_->take_child();
+  const bool inherits = plan_.command.terminal || plan_.nix_daemon || !plan_.temporary.empty() ||
+                        !plan_.builds.empty();
+  if (!plan_.command.arguments.empty() && !inherits && !is_rootless()) clone_command();
+}
+
+void Keeper::clone_command() {
+  held_ = HeldCommand::clone(plan_.command, plan_.identity, start_options(plan_));
+  if (*held_) command_ = (*held_)->take_child();
 }
 
 void Keeper::start() {
   started_ = true;
   if (plan_.command.arguments.empty()) return command_ended({});
   const auto steps = [&]() -> Result<> {
-    EMUD_ASSIGN(HeldCommand command, std::move(held_));
+    EMUD_TRY(std::move(limited_));
     if (nix_socket_) {
       EMUD_ASSIGN(nix_daemon_,
                   start_nix_daemon(*plan_.nix_daemon, *std::move(nix_socket_), cgroup_fd()));
@@ -219,6 +225,12 @@ void Keeper::start() {
     }
     EMUD_ASSIGN(terminal_, take_over_terminal(plan_.command));
     make_temporary(plan_);
+    if (is_rootless()) {
+      EMUD_ASSIGN(command_, start_own_command(plan_.command, plan_.identity, start_options(plan_)));
+      return {};
+    }
+    if (!held_) clone_command();
+    EMUD_ASSIGN(HeldCommand command, *std::move(held_));
     return command.start();
   };
   auto done = steps();

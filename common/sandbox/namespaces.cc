@@ -20,18 +20,27 @@ bool sysctl_is(const char* path, std::string_view value) {
   return text && text->starts_with(value);
 }
 
+// Every id that this process's user namespace has, to itself: user_namespaces(7), uid_map.
+Result<std::string> identity_of(const char* file) {
+  EMUD_ASSIGN(const std::string own, read_file(fmt::format("/proc/self/{}", file)));
+  std::istringstream extents{own};
+  std::string map;
+  for (std::uint32_t inside = 0, outside = 0, count = 0; extents >> inside >> outside >> count;) {
+    map += fmt::format("{0} {0} {1}\n", inside, count);
+  }
+  return map;
+}
+
 }  // namespace
 
 Result<> map_identity(pid_t child) {
-  for (const char* file : {"uid_map", "gid_map"}) {
-    EMUD_ASSIGN(const std::string own, read_file(fmt::format("/proc/self/{}", file)));
-    std::istringstream extents{own};
-    std::string map;
-    for (std::uint32_t inside = 0, outside = 0, count = 0; extents >> inside >> outside >> count;) {
-      map += fmt::format("{0} {0} {1}\n", inside, count);
-    }
+  // A map is written once, and then stays.
+  static const std::pair<const char*, Result<std::string>> files[] = {
+      {"uid_map", identity_of("uid_map")}, {"gid_map", identity_of("gid_map")}};
+  for (const auto& [file, map] : files) {
+    if (!map) return std::unexpected(map.error());
     const std::string path = fmt::format("/proc/{}/{}", child, file);
-    if (auto written = write_control(AT_FDCWD, path, map); !written) {
+    if (auto written = write_control(AT_FDCWD, path, *map); !written) {
       return fail_errno(written.error().errno_value, "map all users into", "a user namespace",
                         "Start emud as root, or run the command without it: `emuctl run "
                         "--rootless`");

@@ -105,7 +105,7 @@ Result<Child> start_nix_daemon(const NixDaemonPlan& plan, NixDaemonSocket socket
   // Its complaints go where emud's go.
   fds.push_back({2, UniqueFd{::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)}});
   fds.push_back({listen_fd, std::move(socket.listener)});
-  if (!install_fds(std::move(fds))) ::_exit(125);
+  if (!install_fds(fds)) ::_exit(125);
   const std::vector<std::string> environment{
       "PATH=/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/usr/local/sbin:/usr/"
       "local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

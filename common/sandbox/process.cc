@@ -4,6 +4,8 @@
 #include <linux/close_range.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +15,10 @@
 #include <csignal>
 #include <set>
 #include <vector>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "base/retry.h"
 
@@ -32,6 +38,59 @@ void reset_signals() {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// All signals, while a child begins: before it has its own handlers, it must run none of ours.
+class [[nodiscard]] SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, &before_);
+  }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+// Where a child that shares the memory runs.
+class [[nodiscard]] ChildStack {
+ public:
+  ChildStack()
+      : begin_(::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0)) {}
+  ChildStack(const ChildStack&) = delete;
+  ChildStack& operator=(const ChildStack&) = delete;
+  ~ChildStack() {
+    if (begin_ == MAP_FAILED) return;
+#ifdef __SANITIZE_ADDRESS__
+    __asan_unpoison_memory_region(begin_, size);  // the child has not returned from its functions
+#endif
+    ::munmap(begin_, size);
+  }
+
+  [[nodiscard]] void* top() const {
+    return begin_ == MAP_FAILED ? nullptr : static_cast<char*>(begin_) + size;
+  }
+
+ private:
+  static constexpr std::size_t size = std::size_t{1} << 20;
+  void* begin_;
+};
+
+struct Routine {
+  void (*function)(void*);
+  void* argument;
+};
+
+int run_routine(void* given) {
+  const Routine routine = *static_cast<Routine*>(given);
+  reset_signals();
+  routine.function(routine.argument);
+  ::_exit(125);
 }
 
 }  // namespace
@@ -110,6 +169,24 @@ Result<Child> clone_child(const CloneOptions& options) {
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return fail_errno(error, "start", "a child process");
   return Child{static_cast<pid_t>(pid), UniqueFd{pidfd}};  // CLONE_PIDFD is close-on-exec
+}
+
+Result<Child> clone_to_execute(std::uint64_t flags, void (*routine)(void*), void* argument) {
+  const ChildStack stack;
+  if (stack.top() == nullptr) return fail_errno("get memory for", "a child process");
+  Routine given{routine, argument};
+  int pidfd = -1;
+  int pid = -1;
+  int error = 0;
+  {
+    const SignalsBlocked blocked;
+    pid = ::clone(run_routine, stack.top(),
+                  static_cast<int>(flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD), &given,
+                  &pidfd);
+    error = errno;
+  }
+  if (pid < 0) return fail_errno(error, "start", "a child process");
+  return Child{pid, UniqueFd{pidfd}};
 }
 
 int milliseconds_until(std::chrono::steady_clock::time_point deadline) {

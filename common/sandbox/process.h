@@ -68,6 +68,15 @@ struct CloneOptions {
 // before any handler can run in it; the child gets default handlers and an empty signal mask.
 [[nodiscard]] Result<Child> clone_child(const CloneOptions& options = {});
 
+// A child that shares this process's memory, and holds it up until it has called execve(2) or ended
+// (CLONE_VM and CLONE_VFORK, clone(2)): nothing is copied, which is most of what a start costs.
+// `routine` runs in it on a stack of its own, with default signal handlers and an empty mask. What
+// it changes in memory stays changed here; descriptors, ids, limits and handlers are its own. Only
+// for a child that nobody can kill who could not kill this process as well: it may die in the
+// middle of an allocation. flags: CLONE_NEWUSER and friends.
+[[nodiscard]] Result<Child> clone_to_execute(std::uint64_t flags, void (*routine)(void*),
+                                             void* argument);
+
 // A timeout for poll(2): the milliseconds until then, rounded up, from 0 to an hour.
 [[nodiscard]] int milliseconds_until(std::chrono::steady_clock::time_point deadline);
 

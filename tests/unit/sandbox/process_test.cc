@@ -78,12 +78,18 @@ std::string numbers_to_check() {
   return numbers;
 }
 
-Result<Child> start_command(Command command) {
+using Starter = Result<Child> (*)(Command command);
+
+Result<Child> start_held(Command command) {
   EMUD_ASSIGN(HeldCommand held, HeldCommand::clone(command, Identity{}, {.keep_identity = true}));
   command.fds.clear();
   Child child = held.take_child();
   EMUD_TRY(held.start());
   return child;
+}
+
+Result<Child> start_own(Command command) {
+  return start_own_command(command, Identity{}, {.own_group = false, .keep_identity = true});
 }
 
 TEST_CASE("a command gets its descriptors at their numbers and no other") {
@@ -97,7 +103,8 @@ TEST_CASE("a command gets its descriptors at their numbers and no other") {
   command.environment = {"PATH=/usr/bin:/bin"};
   command.fds.push_back({1, *out->second.duplicate()});
   command.fds.push_back({7, *out->second.duplicate()});
-  auto child = start_command(std::move(command));
+  const Starter start = GENERATE(start_held, start_own);
+  auto child = start(std::move(command));
   REQUIRE(child);
   out->second.reset();
   const auto text = read_all(out->first.get(), "output", 4096);
@@ -118,7 +125,7 @@ TEST_CASE("descriptors that trade places both arrive") {
     std::vector<CommandFd> fds;
     fds.push_back({b, std::move(first->second)});
     fds.push_back({a, std::move(second->second)});
-    if (!install_fds(std::move(fds))) ::_exit(1);
+    if (!install_fds(fds)) ::_exit(1);
     const bool done = ::write(a, "second", 6) == 6 && ::write(b, "first", 5) == 5;
     ::_exit(done ? 0 : 2);
   }
@@ -130,17 +137,52 @@ TEST_CASE("descriptors that trade places both arrive") {
 }
 
 TEST_CASE("a command that cannot be started says so in its parent") {
-  const auto start = [](const std::string& name) {
+  const Starter starter = GENERATE(start_held, start_own);
+  const auto start = [&](const std::string& name) {
     Command command;
     command.arguments = {name};
     command.environment = {"PATH=/nonexistent:/etc"};
-    return start_command(std::move(command));
+    return starter(std::move(command));
   };
   CHECK(start("no-such-command").error().code == Errc::command_not_found);
   CHECK(start("/no/such/command").error().code == Errc::command_not_found);
   CHECK(start("passwd").error().code ==
         Errc::command_not_executable);  // found in /etc, not executable
   CHECK(start("/etc").error().code == Errc::command_not_executable);
+}
+
+TEST_CASE("a child that shares the memory leaves what it wrote, and has its own descriptors") {
+  struct Shared {
+    UniqueFd fd;
+    std::vector<int> numbers;
+  };
+  Shared shared{UniqueFd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}, {}};
+  for (int round = 0; round < 3; ++round) {
+    auto child = clone_to_execute(
+        0,
+        [](void* given) {
+          auto& it = *static_cast<Shared*>(given);
+          ::close(it.fd.get());
+          for (int number = 0; number < 1000; ++number) it.numbers.push_back(number);
+          ::_exit(7);
+        },
+        &shared);
+    REQUIRE(child);
+    CHECK(child->wait()->code == 7);
+  }
+  CHECK(shared.numbers.size() == 3000);
+  CHECK(::fcntl(shared.fd.get(), F_GETFD) == FD_CLOEXEC);
+}
+
+TEST_CASE("a child that shares the memory has default signal handlers and an empty mask") {
+  struct sigaction ignore{};
+  ignore.sa_handler = SIG_IGN;
+  struct sigaction before{};
+  ::sigaction(SIGUSR1, &ignore, &before);
+  auto child = clone_to_execute(0, [](void*) { ::raise(SIGUSR1); }, nullptr);
+  ::sigaction(SIGUSR1, &before, nullptr);
+  REQUIRE(child);
+  CHECK(child->wait()->signal == SIGUSR1);
 }
 
 TEST_CASE("a command that waits does nothing, and ends with whoever holds it") {
