@@ -37,6 +37,9 @@ Result<int> KeeperSession::run() {
   if (options_.time_limit) deadline_ = Clock::now() + *options_.time_limit;
   auto status = call("Wait", "{}", true);
   Result<int> outcome = status ? poll_until_end(signals) : std::unexpected(status.error());
+  // What a key sent to the command came here as well, and would end this process when it is let in.
+  while (signals.next()) {
+  }
   if (options_.terminal != nullptr) {
     if (outcome && !gave_up_) options_.terminal->drain(drain_patience_ms);
     options_.terminal->suspend();
