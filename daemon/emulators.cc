@@ -159,7 +159,17 @@ Task<Result<VerifiedEmulator>> Emulators::get(const Architecture& architecture,
   if (!ready) co_return std::unexpected(ready.error());
   const auto known = prepared_.find(key_of(architecture, version));
   if (known == prepared_.end()) co_return store_.find(architecture, version);
-  co_return store_.get(known->second.digest);  // verified a moment ago, and remembered
+  co_return get_by_digest(known->second.digest);  // verified a moment ago, and remembered
+}
+
+Result<VerifiedEmulator> Emulators::get_by_digest(const std::string& digest) {
+  if (const auto known = remembered_.find(digest); known != remembered_.end()) {
+    if (auto emulator = known->second.open()) return *std::move(emulator);
+    remembered_.erase(known);
+  }
+  EMUD_ASSIGN(VerifiedEmulator emulator, store_.get(digest));
+  remembered_.emplace(digest, emulator);
+  return emulator;
 }
 
 Task<Result<std::vector<Manifest>>> Emulators::install(

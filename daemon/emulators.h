@@ -13,6 +13,7 @@
 #include "daemon/shared_jobs.h"
 #include "emulator/acquire.h"
 #include "emulator/catalog_fetch.h"
+#include "emulator/remembered.h"
 #include "emulator/store.h"
 
 namespace emud {
@@ -75,6 +76,8 @@ class Emulators {
   [[nodiscard]] std::string fingerprint(const Architecture& architecture) const;
   [[nodiscard]] bool is_prepared(const Architecture& architecture, const std::string& version,
                                  bool fetches) const;
+  // Store::get(), remembered for as long as the file does not change.
+  [[nodiscard]] Result<VerifiedEmulator> get_by_digest(const std::string& digest);
 
   struct Prepared {
     std::string fingerprint, digest;
@@ -89,6 +92,7 @@ class Emulators {
   std::string catalog_state_;
   std::optional<Error> catalog_error_;
   std::map<std::string, Prepared, std::less<>> prepared_;  // by architecture and version
+  std::map<std::string, RememberedEmulator> remembered_;   // by digest
 };
 
 // What the configuration says about fetching.

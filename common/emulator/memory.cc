@@ -26,7 +26,11 @@ std::string heading(const struct stat& status) {
 }  // namespace
 
 bool is_same_state(const struct stat& a, const struct stat& b) {
-  return signature(a) == signature(b);
+  const auto is_same_time = [](const timespec& x, const timespec& y) {
+    return x.tv_sec == y.tv_sec && x.tv_nsec == y.tv_nsec;
+  };
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
+         is_same_time(a.st_mtim, b.st_mtim) && is_same_time(a.st_ctim, b.st_ctim);
 }
 
 FileMemory FileMemory::verified(const Paths& paths) {

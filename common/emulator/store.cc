@@ -89,7 +89,7 @@ Result<VerifiedEmulator> Store::find(const Architecture& architecture,
   if (found == entries.end()) return nothing_found(entries, architecture, version);
   EMUD_TRY(verify_entry(*found, FileMemory::verified(paths_)));
   return VerifiedEmulator{std::move(found->manifest), std::move(found->path),
-                          std::move(found->binary.fd)};
+                          std::move(found->binary)};
 }
 
 Result<VerifiedEmulator> Store::get(std::string_view digest) const {
@@ -106,7 +106,7 @@ Result<VerifiedEmulator> Store::get(std::string_view digest) const {
                       : Result<>{std::unexpected(entry.error())};
     if (good) {
       return VerifiedEmulator{std::move(entry->manifest), std::move(entry->path),
-                              std::move(entry->binary.fd)};
+                              std::move(entry->binary)};
     }
     if (!problem) problem = std::move(good).error();
   }

@@ -15,6 +15,7 @@
 #include "base/paths.h"
 #include "base/unique_fd.h"
 #include "emulator/digest.h"
+#include "emulator/files.h"
 #include "emulator/manifest.h"
 
 namespace emud {
@@ -24,15 +25,18 @@ class VerifiedEmulator {
  public:
   [[nodiscard]] const Manifest& manifest() const { return manifest_; }
   [[nodiscard]] const std::string& path() const { return path_; }  // absolute
-  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] int fd() const { return file_.fd.get(); }
+  // The file's, as it was before its bytes were found good.
+  [[nodiscard]] const struct stat& state() const { return file_.status; }
 
  private:
   friend class Store;
-  VerifiedEmulator(Manifest manifest, std::string path, UniqueFd fd)
-      : manifest_(std::move(manifest)), path_(std::move(path)), fd_(std::move(fd)) {}
+  friend class RememberedEmulator;  // of one that the store made
+  VerifiedEmulator(Manifest manifest, std::string path, OpenFile file)
+      : manifest_(std::move(manifest)), path_(std::move(path)), file_(std::move(file)) {}
   Manifest manifest_;
   std::string path_;
-  UniqueFd fd_;
+  OpenFile file_;
 };
 
 // What verify() found out about one entry.
