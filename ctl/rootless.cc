@@ -99,6 +99,12 @@ struct Planned {
   std::vector<std::string> notes;
 };
 
+// An emulator that was chosen, and what its user should know.
+struct Chosen {
+  VerifiedEmulator emulator;
+  std::vector<std::string> notes;
+};
+
 struct Engine {
   const RunRequest& request;
   const ProgressHandler& progress;
@@ -107,24 +113,37 @@ struct Engine {
   Proofs proofs;
   Architectures architectures;
 
-  [[nodiscard]] Result<std::vector<SettledChoice>> choose() const;
+  [[nodiscard]] Result<std::vector<Chosen>> choose() const;
   [[nodiscard]] Result<std::vector<SettledChoice>> acquire(const std::string& version,
                                                            const SettledChoices& settled) const;
+  [[nodiscard]] Result<std::vector<Chosen>> get(std::vector<SettledChoice> choices) const;
   [[nodiscard]] Result<Planned> plan(KeeperMode mode) const;
   [[nodiscard]] Result<RunSession> start(KeeperMode mode) const;
   [[nodiscard]] Result<> follow(Channel report, const Child& keeper, const KeeperPlan& plan) const;
 };
 
 // An emulator for each of the foreign architectures, in their order.
-Result<std::vector<SettledChoice>> Engine::choose() const {
+Result<std::vector<Chosen>> Engine::choose() const {
   if (architectures.foreign.empty()) return {};
   const std::string version = request.call.emulator.value_or("");
   const SettledChoices settled{paths, architectures.foreign, version};
-  if (auto known = settled.recall()) return *std::move(known);
-  return acquire(version, settled);
+  if (auto known = settled.recall()) {
+    if (auto chosen = get(*std::move(known))) return chosen;
+  }
+  EMUD_ASSIGN(auto choices, acquire(version, settled));
+  return get(std::move(choices));
 }
 
-// The same, looked for in the stores and the catalog.
+Result<std::vector<Chosen>> Engine::get(std::vector<SettledChoice> choices) const {
+  std::vector<Chosen> chosen;
+  for (SettledChoice& choice : choices) {
+    EMUD_ASSIGN(VerifiedEmulator emulator, store.get(choice.digest));
+    chosen.push_back({std::move(emulator), std::move(choice.notes)});
+  }
+  return chosen;
+}
+
+// What they are to be, looked for in the stores and the catalog.
 Result<std::vector<SettledChoice>> Engine::acquire(const std::string& version,
                                                    const SettledChoices& settled) const {
   (void)store.sweep();  // what cannot be removed disturbs nobody
@@ -163,11 +182,11 @@ Result<Planned> Engine::plan(KeeperMode mode) const {
   plan.identity = own_identity(request.call);
   EMUD_ASSIGN(plan.command, command_of(request));
   plan.limits = limits_of(request.call.limits.value_or(wire::Limits{}));
-  EMUD_ASSIGN(const auto choices, choose());
-  for (std::size_t i = 0; i < choices.size(); ++i) {
+  EMUD_ASSIGN(auto chosen, choose());
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
     const Architecture* architecture = architectures.foreign[i];
-    std::ranges::copy(choices[i].notes, std::back_inserter(planned.notes));
-    EMUD_ASSIGN(VerifiedEmulator emulator, store.get(choices[i].digest));
+    std::ranges::move(chosen[i].notes, std::back_inserter(planned.notes));
+    VerifiedEmulator emulator = std::move(chosen[i].emulator);
     EMUD_ASSIGN(UniqueFd in_use, hold_entry(emulator));
     plan.in_use.push_back(std::move(in_use));
     const bool proven = !request.call.fresh.value_or(false) &&

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <string_view>
 
@@ -136,7 +137,7 @@ Result<Child> clone_keeper(const KeeperPlan& plan, int report) {
   if (keeper && *keeper && begins_in_mapped_namespace(plan)) {
     EMUD_TRY(map_identity(keeper->pid()));
     // A keeper that is gone has said why.
-    constexpr std::string_view done{"{}", 3};
+    constexpr std::array done{'{', '}', '\0'};
     [[maybe_unused]] const auto sent = ::send(report, done.data(), done.size(), MSG_NOSIGNAL);
   }
   return keeper;

@@ -18,7 +18,7 @@ using test::contains;
 using test::value_of;
 
 // Installs a fake emulator of that version.
-Manifest install_fake(const test::TestStore& test, std::string_view version) {
+Manifest install_some(const test::TestStore& test, std::string_view version) {
   const std::string program =
       test::compile(test.directory, fmt::format("fake-{}", version), test::fake_emulator(version));
   return value_of(test.store.install(test::open_file(program).get(), test::aarch64(), program));
@@ -69,7 +69,7 @@ TEST_CASE("what was installed is found, verified, with its bytes open") {
 
 TEST_CASE("the store is read-only and readable by everybody") {
   const test::TestStore test;
-  const Manifest manifest = install_fake(test, "9.0.0");
+  const Manifest manifest = install_some(test, "9.0.0");
   const auto mode = [](const std::string& path) {
     struct stat status = {};
     REQUIRE(::stat(path.c_str(), &status) == 0);
@@ -84,7 +84,7 @@ TEST_CASE("the store is read-only and readable by everybody") {
 
 TEST_CASE("the newest version is taken, or the one that is wished for") {
   const test::TestStore test;
-  for (const char* version : {"7.2.9", "10.0.3", "7.2.18"}) install_fake(test, version);
+  for (const char* version : {"7.2.9", "10.0.3", "7.2.18"}) install_some(test, version);
   const auto version_of = [&](std::string_view wish) -> std::string {
     const auto found = test.store.find(test::aarch64(), wish);
     return found ? found->manifest().version : found.error().message();
@@ -102,7 +102,7 @@ TEST_CASE("the newest version is taken, or the one that is wished for") {
 
 TEST_CASE("a changed byte is found, also when the file was found good before") {
   const test::TestStore test;
-  const Manifest manifest = install_fake(test, "9.0.0");
+  const Manifest manifest = install_some(test, "9.0.0");
   REQUIRE(test.store.find(test::aarch64()));
   REQUIRE(std::filesystem::exists(test.paths.runtime + "/verified/" + manifest.digest));
   REQUIRE(test.store.find(test::aarch64()));
@@ -115,7 +115,7 @@ TEST_CASE("a changed byte is found, also when the file was found good before") {
   CHECK(contains(found.error().hint, "emuctl emulator remove " + manifest.digest));
 
   SECTION("installing it again repairs it") {
-    install_fake(test, "9.0.0");
+    install_some(test, "9.0.0");
     CHECK(test.store.find(test::aarch64()));
     CHECK(test.names() == std::vector{manifest.digest});
   }
@@ -128,7 +128,7 @@ TEST_CASE("a changed byte is found, also when the file was found good before") {
 
 TEST_CASE("a verification is remembered for the very file only") {
   const test::TestStore test;
-  const Manifest manifest = install_fake(test, "9.0.0");
+  const Manifest manifest = install_some(test, "9.0.0");
   REQUIRE(test.store.find(test::aarch64()));
   const std::string note = test.paths.runtime + "/verified/" + manifest.digest;
   const std::string binary = test.entry(manifest.digest) + "/qemu-aarch64";
@@ -180,7 +180,7 @@ TEST_CASE("without a runtime directory emulators are found all the same") {
 
 TEST_CASE("entries that cannot be trusted are left out") {
   const test::TestStore test;
-  const Manifest manifest = install_fake(test, "9.0.0");
+  const Manifest manifest = install_some(test, "9.0.0");
   const std::string entry = test.entry(manifest.digest);
   const std::string binary = entry + "/qemu-aarch64";
   REQUIRE(test.store.list()->size() == 1);
@@ -231,7 +231,7 @@ TEST_CASE("entries that cannot be trusted are left out") {
 
 TEST_CASE("a store that others can write is refused") {
   const test::TestStore test;
-  install_fake(test, "9.0.0");
+  install_some(test, "9.0.0");
   REQUIRE(::chmod(test.paths.store().c_str(), 0777) == 0);
   const auto list = test.store.list();
   REQUIRE_FALSE(list);
@@ -241,7 +241,7 @@ TEST_CASE("a store that others can write is refused") {
 
 TEST_CASE("the system's store is read too, and never changed") {
   const test::TestStore system;
-  const Manifest of_system = install_fake(system, "10.0.0");
+  const Manifest of_system = install_some(system, "10.0.0");
   const test::ScratchDirectory directory;
   Paths paths = test::paths_in(directory.path());
   paths.system_store = system.paths.store();
@@ -262,7 +262,7 @@ TEST_CASE("the system's store is read too, and never changed") {
 
 TEST_CASE("an emulator is removed by digest") {
   const test::TestStore test;
-  const Manifest manifest = install_fake(test, "9.0.0");
+  const Manifest manifest = install_some(test, "9.0.0");
   CHECK(test.store.remove("sha256").error().code == Errc::invalid_argument);
   CHECK(test.store.remove(manifest.digest));
   CHECK(test.names().empty());
