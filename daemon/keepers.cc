@@ -13,8 +13,24 @@
 #include "daemon/users.h"
 #include "sandbox/keeper_setup.h"
 #include "sandbox/nix_builds.h"
+#include "wire/errors.h"
 
 namespace emud {
+
+namespace {
+
+// What a keeper that has failed already has said. It says so before it removes the lease's
+// directory, for want of which something else fails then.
+std::optional<Error> failure_in(Channel& reports) {
+  (void)reports.fill();  // its end shows when there is nothing to take
+  while (const auto frame = reports.take()) {
+    const auto reply = wire::parse_reply(frame->json);
+    if (reply && !reply->error.empty()) return wire::error_of(*reply);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 LeaseGuard::~LeaseGuard() {
   if (lease_) leases_.post_end(std::move(lease_));
@@ -48,9 +64,11 @@ Result<StartedKeeper> start_keeper(Services& services, Lease& lease, KeeperPlan 
   }
   lease.record.keeper = lease.keeper.pid();
   EMUD_ASSIGN(lease.record.keeper_start, process_start_time(lease.keeper.pid()));
-  EMUD_TRY(services.leases.save(lease));
-  started.report =
-      std::make_unique<AsyncChannel>(services.executor, Channel{std::move(report.first)});
+  Channel reports{std::move(report.first)};
+  if (const auto saved = services.leases.save(lease); !saved) {
+    return std::unexpected(failure_in(reports).value_or(saved.error()));
+  }
+  started.report = std::make_unique<AsyncChannel>(services.executor, std::move(reports));
   started.client = std::move(channel.first);
   return started;
 }
