@@ -6,6 +6,7 @@ endif()
 # What is fuzzed and what that needs, and nothing else of the libraries. One compilation a folder.
 set(fuzzed
     common/arch/architecture.cc
+    common/arch/compound_name.cc
     common/arch/elf.cc
     common/base/file.cc
     common/base/paths.cc
