@@ -42,8 +42,8 @@ bool is_timestamp(std::string_view text) {
       text, form, [](char c, char wanted) { return wanted == '0' ? is_digit(c) : c == wanted; });
 }
 
-// Hundreds of digests and architectures are read by each `emuctl run --rootless`: neither is made
-// into more than it is here for.
+// A catalog has hundreds of digests and architectures: neither is made into more than it is here
+// for.
 Result<std::string> digest_of(const JsonObject& object) {
   constexpr std::string_view digits = "0123456789abcdef";
   EMUD_ASSIGN(std::string text, object.text("sha256"));

@@ -93,7 +93,7 @@ Result<Digest> Digest::of_bytes(std::span<const std::byte> bytes) {
 }
 
 std::string Digest::hex() const {
-  // By hand: a catalog has hundreds, and each `emuctl run --rootless` reads it.
+  // By hand: a catalog has hundreds.
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
   text.reserve(2 * bytes_.size());

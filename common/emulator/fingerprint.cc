@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "emulator/acquire.h"
+#include "emulator/memory.h"
 
 namespace emud {
 namespace {
@@ -13,9 +14,7 @@ namespace {
 std::string state_of(const std::string& path) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return "-";
-  return fmt::format("{}.{}.{}.{}.{}.{}.{}", info.st_dev, info.st_ino, info.st_size,
-                     info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_ctim.tv_sec,
-                     info.st_ctim.tv_nsec);
+  return state_text(info);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // In which state the files are that the choice of an emulator depends on: equal texts, equal files.
-// A state is device, inode, size, mtime and ctime.
+// A state is that of FileMemory (memory.h).
 #pragma once
 
 #include <string>

@@ -11,19 +11,19 @@
 namespace emud {
 namespace {
 
-std::string signature(const struct stat& status) {
+// The line that a note about this file begins with; empty where the kernel does not tell the boot.
+std::string heading(const struct stat& status) {
+  if (boot_id().empty()) return {};
+  return fmt::format("{} {}\n", boot_id(), state_text(status));
+}
+
+}  // namespace
+
+std::string state_text(const struct stat& status) {
   return fmt::format("{} {} {} {}.{:09} {}.{:09}", status.st_dev, status.st_ino, status.st_size,
                      status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
                      status.st_ctim.tv_nsec);
 }
-
-// The line that a note about this file begins with; empty where the kernel does not tell the boot.
-std::string heading(const struct stat& status) {
-  if (boot_id().empty()) return {};
-  return fmt::format("{} {}\n", boot_id(), signature(status));
-}
-
-}  // namespace
 
 bool is_same_state(const struct stat& a, const struct stat& b) {
   const auto is_same_time = [](const timespec& x, const timespec& y) {
@@ -58,7 +58,8 @@ void FileMemory::remember(const std::string& name, const struct stat& status,
   if (begin.empty()) return;
   const auto directory = make_directories(directory_, 0755);
   if (!directory) return;
-  (void)replace_file(directory->get(), name, fmt::format("{}{}", begin, note), 0644);
+  (void)replace_file(directory->get(), name, fmt::format("{}{}", begin, note), 0644,
+                     Durability::until_reboot);
 }
 
 void FileMemory::forget(const std::string& name) const {

@@ -37,6 +37,9 @@ class FileMemory {
   std::string directory_;
 };
 
+// The state of a file, as FileMemory sees it: equal texts, equal states.
+[[nodiscard]] std::string state_text(const struct stat& status);
+
 // Whether both are the same state of the same file, as FileMemory sees it.
 [[nodiscard]] bool is_same_state(const struct stat& a, const struct stat& b);
 

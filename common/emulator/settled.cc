@@ -72,7 +72,8 @@ void SettledChoices::remember(std::size_t index, const SettledChoice& choice) co
   }
   if (text.size() > size_limit) return;
   const auto directory = make_directories(directory_, 0755);
-  if (directory) (void)replace_file(directory->get(), memory.name, text, 0644);
+  if (directory)
+    (void)replace_file(directory->get(), memory.name, text, 0644, Durability::until_reboot);
 }
 
 }  // namespace emud

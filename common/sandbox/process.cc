@@ -40,21 +40,15 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-// All signals, while a child begins: before it has its own handlers, it must run none of ours.
-class [[nodiscard]] SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::sigprocmask(SIG_SETMASK, &all, &before_);
-  }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-  ~SignalsBlocked() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
+// While a child begins: before it has handlers of its own, it must run none of ours. Returns the
+// mask of before.
+sigset_t block_all_signals() {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
+  return before;
+}
 
 // Where a child that shares the memory runs.
 class [[nodiscard]] ChildStack {
@@ -155,10 +149,7 @@ Result<Child> clone_child(const CloneOptions& options) {
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = static_cast<std::uint64_t>(options.cgroup);
   }
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::sigprocmask(SIG_SETMASK, &all, &before);
+  const sigset_t before = block_all_signals();
   const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
   const int error = errno;
   if (pid == 0) {
@@ -176,15 +167,12 @@ Result<Child> clone_to_execute(std::uint64_t flags, void (*routine)(void*), void
   if (stack.top() == nullptr) return fail_errno("get memory for", "a child process");
   Routine given{routine, argument};
   int pidfd = -1;
-  int pid = -1;
-  int error = 0;
-  {
-    const SignalsBlocked blocked;
-    pid = ::clone(run_routine, stack.top(),
-                  static_cast<int>(flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD), &given,
-                  &pidfd);
-    error = errno;
-  }
+  const sigset_t before = block_all_signals();
+  const int pid = ::clone(run_routine, stack.top(),
+                          static_cast<int>(flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD),
+                          &given, &pidfd);
+  const int error = errno;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return fail_errno(error, "start", "a child process");
   return Child{pid, UniqueFd{pidfd}};
 }

@@ -21,6 +21,13 @@ std::string name_of(std::string_view word) {
   return found ? std::string{(*found)->name} : "none";
 }
 
+void check_names(const std::map<std::string, std::string>& expected) {
+  for (const auto& [word, name] : expected) {
+    INFO(word);
+    CHECK(name_of(word) == name);
+  }
+}
+
 std::vector<std::string_view> words_of(const Architecture& architecture) {
   std::vector<std::string_view> words{architecture.aliases.begin(), architecture.aliases.end()};
   words.push_back(architecture.name);
@@ -108,10 +115,7 @@ TEST_CASE("names of Debian, Docker, Nix, GNU and uname are known, in any case") 
       {"AArch64", "aarch64"},
       {"Linux/ARM64", "aarch64"},
   };
-  for (const auto& [word, name] : expected) {
-    INFO(word);
-    CHECK(name_of(word) == name);
-  }
+  check_names(expected);
 }
 
 TEST_CASE("a platform's and a triplet's name tell the CPU") {
@@ -153,10 +157,7 @@ TEST_CASE("a platform's and a triplet's name tell the CPU") {
       {"a-b-c-linux-gnu", "none"},
       {"arm-linux-gnueabi-x", "none"},
   };
-  for (const auto& [word, name] : expected) {
-    INFO(word);
-    CHECK(name_of(word) == name);
-  }
+  check_names(expected);
 }
 
 TEST_CASE("an unknown name fails and suggests the nearest") {
