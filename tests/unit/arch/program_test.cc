@@ -7,43 +7,19 @@
 
 #include <bit>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <string>
 
 #include "arch/elf.h"
 #include "arch/probe_image.h"
 #include "base/file.h"
 #include "support/catch.h"
+#include "support/folder.h"
 
 using namespace emud;
+using emud::test::Folder;
 
 namespace {
-
-// A directory that ends with the test.
-class Folder {
- public:
-  Folder() {
-    std::string name = std::filesystem::temp_directory_path() / "emud-arch-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  [[nodiscard]] std::string write(std::string_view name, std::string_view bytes) const {
-    const std::string path = path_ + "/" + std::string{name};
-    const UniqueFd file = open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0755).value();
-    REQUIRE(write_all(file.get(), path, bytes));
-    return path;
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 std::string image_of(std::string_view name) {
   const auto image = probe_image(**find_architecture(name));

@@ -5,43 +5,17 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include "base/file.h"
 #include "sandbox/command.h"
 #include "support/catch.h"
+#include "support/folder.h"
 
 using namespace emud;
+using emud::test::Folder;
 
 namespace {
-
-class Folder {
- public:
-  Folder() {
-    std::string name = std::filesystem::temp_directory_path() / "emud-exec-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  [[nodiscard]] std::string write(std::string_view name, std::string_view bytes,
-                                  mode_t mode = 0755) const {
-    const std::string path = at(name);
-    const UniqueFd file = open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, mode).value();
-    REQUIRE(write_all(file.get(), path, bytes));
-    return path;
-  }
-  [[nodiscard]] std::string at(std::string_view name) const {
-    return path_ + "/" + std::string{name};
-  }
-
- private:
-  std::string path_;
-};
 
 // What the kernel itself says to that file.
 Error failure_of(const std::string& path) {
