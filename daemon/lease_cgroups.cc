@@ -25,15 +25,21 @@ void pass_on(const Cgroup& user) {
   if (const auto passed = pass_controllers_on(user); !passed) log(passed.error());
 }
 
+// not_found: the keeper of the user's last lease has removed the user's meanwhile.
+Result<Cgroup> try_to_create(const std::string& path) {
+  EMUD_ASSIGN(const Cgroup user, Cgroup::create(directory_of(path)));
+  const auto passed = pass_controllers_on(user);
+  auto lease = Cgroup::create(path);
+  if (lease && !passed) log(passed.error());
+  return lease;
+}
+
 }  // namespace
 
 Result<Cgroup> create_lease_cgroup(const std::string& path) {
-  constexpr int most_attempts = 10;
+  constexpr int most_attempts = 100;  // each is lost to a lease that ends at that very moment
   for (int attempt = 1;; ++attempt) {
-    EMUD_ASSIGN(const Cgroup user, Cgroup::create(directory_of(path)));
-    pass_on(user);
-    auto lease = Cgroup::create(path);
-    // The keeper of the user's last lease has just removed it.
+    auto lease = try_to_create(path);
     const bool has_gone = !lease && lease.error().code == Errc::not_found;
     if (!has_gone || attempt == most_attempts) return lease;
   }
