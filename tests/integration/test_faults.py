@@ -99,11 +99,15 @@ class FaultsCase(TestCase):
     def is_right(self, done):
         return (done.returncode, done.stdout, done.stderr) == (0, "hello from aarch64\n", "")
 
+    def let_age(self):
+        """What emud looks at more often while it is new is not."""
+
     def check_all(self):
         wanted = os.environ.get("EMUD_FAULTS", "")
         for _ in range(2):
             self.fresh()
             self.assertTrue(self.is_right(self.lease()))
+        self.let_age()
         self.clean = self.settled()
         points = self.recorded()
         again = set(self.recorded())
@@ -117,7 +121,7 @@ class FaultsCase(TestCase):
         missed = [f"{point} {name}" for point, name in faults if not self.check(point, name)]
         print(f"{self.id()}: {len(faults)} faults in {time.monotonic() - began:.0f} s, not met: {missed}", file=sys.stderr)
         self.assertEqual(self.problems, [], "\n".join(self.problems))
-        self.assertLessEqual(len(missed), len(faults) // 12 + 1, missed)  # what is remembered is not looked up each time
+        self.assertLessEqual(len(missed), len(faults) // 20 + 1, missed)
 
     def check(self, point, name):
         """Whether the call was made. What is wrong then goes to the problems."""
@@ -185,6 +189,9 @@ class EmudCase(FaultsCase):
                 continue  # closed meanwhile
         return super().state() | {"descriptors": sorted(descriptors), "leases": status(self.emud)["leases"]}
 
+    def let_age(self):
+        os.utime(self.emud.state / "store", (0, 0))
+
     def is_over(self):
         return all(self.clean[what] == value for what, value in super(EmudCase, self).state().items())
 
@@ -237,13 +244,16 @@ class Killed(EmudCase):
     """The way down of a lease whose command does not end by itself."""
 
     def lease(self, begin=lambda: None):
-        command = [*RUN[:-1], "sh", "-c", "echo ready; exec sleep 1000"]
-        process = self.start_emuctl(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        expect_line(process.stdout, "ready")
-        (lease,) = status(self.emud)["leases"]
-        begin()
-        os.kill(lease[self.victim], signal.SIGKILL)
-        out, err = process.communicate(timeout=SECONDS)
+        # It waits without a system call more: those would be recorded, sometimes.
+        command = [*RUN[:-1], "sh", "-c", "echo ready; read line"]
+        read_end, write_end = os.pipe()
+        with open(read_end), open(write_end, "w"):
+            process = self.start_emuctl(*command, stdin=read_end, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            expect_line(process.stdout, "ready")
+            (lease,) = status(self.emud)["leases"]
+            begin()
+            os.kill(lease[self.victim], signal.SIGKILL)
+            out, err = process.communicate(timeout=SECONDS)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def is_right(self, done):

@@ -39,7 +39,8 @@ class Limits(RightsCase):
                 if "--rootless" in options:
                     bomb.send_signal(signal.SIGTERM)
                 else:
-                    lease = status(self.emud)["leases"][0]
+                    # The others have told their clients, but may not have ended yet.
+                    lease, = (each for each in status(self.emud)["leases"] if each["pid"] == bomb.pid)
                     with Wire(self.emud.socket) as wire:
                         wire.call("Cancel", {"lease": lease["id"]})
                 bomb.communicate(timeout=SECONDS_TO_END)
