@@ -154,7 +154,7 @@ Task<Result<void>> HostHandlers::bring_up(const Architecture& architecture, Hand
   if (!emulator) co_return std::unexpected(std::move(emulator).error());
   if (state.must_go) remove_entry(state, true);
   state.must_go = false;
-  state.rule = make_rule(architecture, emulator->path());
+  state.rule = make_rule(architecture, emulator->interpreter());
   state.version = emulator->manifest().version;
   state.digest = emulator->manifest().digest;
   state.emulator = *std::move(emulator);

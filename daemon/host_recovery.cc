@@ -167,7 +167,7 @@ Task<Result<void>> HostHandlers::stand_up(Handler& state) {
   state.is_up = state.is_proven = true;
   state.waits = false;
   state.fault.reset();
-  if (emulator && emulator->path() == state.rule.interpreter) {
+  if (emulator && emulator->interpreter() == state.rule.interpreter) {
     state.emulator = *std::move(emulator);
   } else {
     log(Level::warning, fmt::format("{} stands, but its emulator {} is not in the store any more: "

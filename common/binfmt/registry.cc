@@ -96,7 +96,7 @@ Result<> Registry::seal() {
 
 Result<Registration> Registry::add(const Architecture& architecture,
                                    const VerifiedEmulator& emulator, bool credentials) {
-  Rule rule = make_rule(architecture, emulator.path(), credentials);
+  Rule rule = make_rule(architecture, emulator.interpreter(), credentials);
   EMUD_ASSIGN(const std::string text, registration_string(rule));
   auto opened = open_at(directory_.get(), "register", O_WRONLY);
   if (!opened) return open_refused(opened.error().errno_value);

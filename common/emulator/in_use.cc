@@ -15,7 +15,7 @@
 namespace emud {
 
 Result<UniqueFd> hold_entry(const VerifiedEmulator& emulator) {
-  const std::string& path = emulator.path();
+  const std::string& path = emulator.interpreter();
   struct stat wanted = {};
   if (::fstat(emulator.fd(), &wanted) != 0) return fail_errno("examine", path);
   const std::string entry = path.substr(0, path.rfind('/'));

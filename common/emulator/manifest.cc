@@ -43,6 +43,7 @@ std::string format_manifest(const Manifest& manifest) {
   const json object{{"architecture", manifest.architecture},
                     {"version", manifest.version},
                     {"digest", manifest.digest},
+                    {"interpreter", manifest.interpreter},
                     {"source", manifest.source},
                     {"package_digest", manifest.package_digest},
                     {"installed", manifest.installed}};
@@ -62,12 +63,15 @@ Result<Manifest> parse_manifest(std::string_view text, std::string_view path) {
   Manifest manifest{.architecture = member("architecture"),
                     .version = member("version"),
                     .digest = member("digest"),
+                    .interpreter = member("interpreter"),
                     .source = member("source"),
                     .package_digest = member("package_digest"),
                     .installed = member("installed")};
   if (!is_architecture_name(manifest.architecture)) return refuse("no good 'architecture'");
   if (!is_version(manifest.version)) return refuse("no good 'version'");
   if (!is_digest(manifest.digest)) return refuse("no good 'digest'");
+  if (!manifest.interpreter.empty() && !is_digest(manifest.interpreter))
+    return refuse("no good 'interpreter'");
   if (!is_time(manifest.installed)) return refuse("no good 'installed'");
   if (manifest.source.find('\0') != std::string::npos) return refuse("a NUL in 'source'");
   if (!manifest.package_digest.empty() && !is_digest(manifest.package_digest)) {

@@ -12,6 +12,7 @@ struct Manifest {
   std::string architecture;    // QEMU's name
   std::string version;         // "7.2.18", as the emulator itself says
   std::string digest;          // SHA-256 of the binary, hexadecimal, lower case
+  std::string interpreter;     // of what was composed from it (interpreter.h); empty: nothing was
   std::string source;          // where it came from: a path or a URL
   std::string package_digest;  // of the package it was in; empty if it was in none
   std::string installed;       // RFC 3339, UTC: "2026-02-03T04:05:06Z"

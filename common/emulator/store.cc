@@ -88,8 +88,7 @@ Result<VerifiedEmulator> Store::find(const Architecture& architecture,
   if (found == entries.end() && problem) return std::unexpected(*std::move(problem));
   if (found == entries.end()) return nothing_found(entries, architecture, version);
   EMUD_TRY(verify_entry(*found, FileMemory::verified(paths_)));
-  return VerifiedEmulator{std::move(found->manifest), std::move(found->path),
-                          std::move(found->binary)};
+  return VerifiedEmulator{std::move(*found)};
 }
 
 Result<VerifiedEmulator> Store::get(std::string_view digest) const {
@@ -104,10 +103,7 @@ Result<VerifiedEmulator> Store::get(std::string_view digest) const {
     if (!entry && entry.error().code == Errc::not_found) continue;
     auto good = entry ? verify_entry(*entry, FileMemory::verified(paths_))
                       : Result<>{std::unexpected(entry.error())};
-    if (good) {
-      return VerifiedEmulator{std::move(entry->manifest), std::move(entry->path),
-                              std::move(entry->binary)};
-    }
+    if (good) return VerifiedEmulator{*std::move(entry)};
     if (!problem) problem = std::move(good).error();
   }
   if (problem) return std::unexpected(*std::move(problem));

@@ -1,6 +1,7 @@
 // The emulators on this machine: <store>/<sha256>/qemu-<arch>, read-only, each with a manifest.json
-// beside it. Only the store makes a VerifiedEmulator, and nothing is registered without one
-// (invariant 1). All functions block: emud calls them in a process of their own.
+// and, where one could be composed, the interpreter beside it. Only the store makes a
+// VerifiedEmulator, and nothing is registered without one (invariant 1). All functions block: emud
+// calls them in a process of their own.
 #pragma once
 
 #include <map>
@@ -15,28 +16,25 @@
 #include "base/paths.h"
 #include "base/unique_fd.h"
 #include "emulator/digest.h"
-#include "emulator/files.h"
 #include "emulator/manifest.h"
+#include "emulator/store_entry.h"
 
 namespace emud {
 
-// An emulator whose bytes were hashed and are what its manifest promises. Holds the file open.
+// An emulator whose bytes were hashed and are what its manifest promises, as are those of what was
+// composed from it. Holds the files open.
 class VerifiedEmulator {
  public:
-  [[nodiscard]] const Manifest& manifest() const { return manifest_; }
-  [[nodiscard]] const std::string& path() const { return path_; }  // absolute
-  [[nodiscard]] int fd() const { return file_.fd.get(); }
-  // The file's, as it was before its bytes were found good.
-  [[nodiscard]] const struct stat& state() const { return file_.status; }
+  [[nodiscard]] const Manifest& manifest() const { return entry_.manifest; }
+  // The absolute path of what the kernel is to be told to run, and its open file.
+  [[nodiscard]] const std::string& interpreter() const { return entry_.interpreter().path; }
+  [[nodiscard]] int fd() const { return entry_.interpreter().file.fd.get(); }
 
  private:
   friend class Store;
   friend class RememberedEmulator;  // of one that the store made
-  VerifiedEmulator(Manifest manifest, std::string path, OpenFile file)
-      : manifest_(std::move(manifest)), path_(std::move(path)), file_(std::move(file)) {}
-  Manifest manifest_;
-  std::string path_;
-  OpenFile file_;
+  explicit VerifiedEmulator(StoreEntry entry) : entry_(std::move(entry)) {}
+  StoreEntry entry_;
 };
 
 // What verify() found out about one entry.
@@ -80,7 +78,8 @@ class Store {
 
   // Copies the bytes of `binary` (a regular file of at most 256 MiB) into the store: hashes what
   // was stored, not what was given; checks that it is a static executable for this machine and a
-  // QEMU emulator of this architecture by running it as an unprivileged process (inspect.h).
+  // QEMU emulator of this architecture by running it as an unprivileged process (inspect.h), and
+  // the interpreter that is composed from it in the same way: one that does not do is left out.
   // In one atomic step (rename(2)); an interrupted one leaves only a temporary that sweep()
   // removes. Installing what is there already, also at the same time, succeeds; a broken entry is
   // replaced. `source` and `package_digest` go into the manifest. `expected`, where not empty, is

@@ -53,7 +53,7 @@ Result<std::string> quarantine(const StoreDirectory& store, const std::string& n
   return fmt::format("{}/{}", folder, target);
 }
 
-bool is_before(const CheckedEmulator& a, const CheckedEmulator& b) {
+bool comes_before(const CheckedEmulator& a, const CheckedEmulator& b) {
   if (!a.manifest || !b.manifest) return a.manifest.has_value() > b.manifest.has_value();
   if (a.manifest->architecture != b.manifest->architecture) {
     return a.manifest->architecture < b.manifest->architecture;
@@ -76,12 +76,12 @@ Result<std::vector<CheckedEmulator>> Store::verify() const {
       continue;  // removed meanwhile
     }
     if (checked.problem) {
-      FileMemory::verified(paths_).forget(name);
+      forget_entry(name, FileMemory::verified(paths_));
       EMUD_ASSIGN(checked.moved_to, quarantine(*store, name, paths_.quarantine()));
     }
     result.push_back(std::move(checked));
   }
-  std::ranges::stable_sort(result, is_before);
+  std::ranges::stable_sort(result, comes_before);
   return result;
 }
 

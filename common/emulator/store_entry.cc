@@ -19,6 +19,43 @@ Result<std::string> absolute_path(const std::string& path) {
   return absolute.lexically_normal().string();
 }
 
+Result<StoredFile> open_stored(const OpenFile& directory, const std::string& path,
+                               const std::string& name) {
+  std::string file_path = fmt::format("{}/{}", path, name);
+  EMUD_ASSIGN(auto file, open_trusted(directory.fd.get(), name, 0, file_path));
+  return StoredFile{std::move(file_path), std::move(file)};
+}
+
+// digest: what it has to be; entry: the one it is of.
+Result<> hash_stored(const StoredFile& stored, const std::string& digest,
+                     const std::string& entry) {
+  EMUD_ASSIGN(const auto found, Digest::of_file(stored.file.fd.get(), stored.path));
+  if (found.hex() == digest) return {};
+  return fail(
+      Errc::digest_mismatch, "verify emulator", stored.path,
+      fmt::format("its bytes changed: SHA-256 {} instead of {}", found.hex(), digest),
+      fmt::format("Remove it with 'emuctl emulator remove {}', install it again and find out who "
+                  "changed it",
+                  entry));
+}
+
+Result<> verify_stored(const StoredFile& stored, const std::string& digest,
+                       const std::string& entry, const FileMemory& memory,
+                       const std::string& name) {
+  if (memory.recall(name, stored.file.status) == digest) return {};
+  EMUD_TRY(hash_stored(stored, digest, entry));
+  // Remembered only if nobody changed it while it was read.
+  struct stat after = {};
+  if (::fstat(stored.file.fd.get(), &after) != 0) return fail_errno("examine", stored.path);
+  if (is_same_state(stored.file.status, after)) memory.remember(name, after, digest);
+  return {};
+}
+
+// As the memory calls it.
+std::string composed_name(const std::string& digest) {
+  return digest + "-interpreter";
+}
+
 }  // namespace
 
 std::string binary_name(std::string_view architecture) {
@@ -52,10 +89,12 @@ Result<StoreEntry> open_entry(const StoreDirectory& store, const std::string& di
                 fmt::format("it speaks of {}", manifest.digest),
                 "Remove this entry of the store and install the emulator again");
   }
-  const std::string name = binary_name(manifest.architecture);
-  std::string binary_path = fmt::format("{}/{}", path, name);
-  EMUD_ASSIGN(auto binary, open_trusted(directory.fd.get(), name, 0, binary_path));
-  return StoreEntry{std::move(manifest), std::move(binary_path), std::move(binary)};
+  EMUD_ASSIGN(auto emulator, open_stored(directory, path, binary_name(manifest.architecture)));
+  StoreEntry entry{std::move(manifest), std::move(emulator), {}};
+  if (!entry.manifest.interpreter.empty()) {
+    EMUD_ASSIGN(entry.composed, open_stored(directory, path, interpreter_file));
+  }
+  return entry;
 }
 
 Result<std::vector<StoreEntry>> open_entries(const StoreDirectory& store,
@@ -76,25 +115,24 @@ Result<std::vector<StoreEntry>> open_entries(const StoreDirectory& store,
 }
 
 Result<> hash_entry(const StoreEntry& entry) {
-  EMUD_ASSIGN(const auto digest, Digest::of_file(entry.binary.fd.get(), entry.path));
-  if (digest.hex() == entry.manifest.digest) return {};
-  return fail(Errc::digest_mismatch, "verify emulator", entry.path,
-              fmt::format("its bytes changed: SHA-256 {} instead of {}", digest.hex(),
-                          entry.manifest.digest),
-              fmt::format("Remove it with 'emuctl emulator remove {}', install it again and find "
-                          "out who changed it",
-                          entry.manifest.digest));
+  const Manifest& manifest = entry.manifest;
+  EMUD_TRY(hash_stored(entry.emulator, manifest.digest, manifest.digest));
+  if (!entry.composed) return {};
+  return hash_stored(*entry.composed, manifest.interpreter, manifest.digest);
 }
 
 Result<> verify_entry(const StoreEntry& entry, const FileMemory& memory) {
-  const std::string& digest = entry.manifest.digest;
-  if (memory.recall(digest, entry.binary.status) == digest) return {};
-  EMUD_TRY(hash_entry(entry));
-  // Remembered only if nobody changed it while it was read.
-  struct stat after = {};
-  if (::fstat(entry.binary.fd.get(), &after) != 0) return fail_errno("examine", entry.path);
-  if (is_same_state(entry.binary.status, after)) memory.remember(digest, after, digest);
-  return {};
+  const Manifest& manifest = entry.manifest;
+  const std::string& digest = manifest.digest;
+  EMUD_TRY(verify_stored(entry.emulator, digest, digest, memory, digest));
+  if (!entry.composed) return {};
+  return verify_stored(*entry.composed, manifest.interpreter, digest, memory,
+                       composed_name(digest));
+}
+
+void forget_entry(const std::string& digest, const FileMemory& memory) {
+  memory.forget(digest);
+  memory.forget(composed_name(digest));
 }
 
 }  // namespace emud

@@ -1,4 +1,5 @@
-// One entry of a store on disk: the directory <sha256> with a manifest.json and the binary.
+// One entry of a store on disk: the directory <sha256> with a manifest.json, the emulator, and the
+// interpreter where one was composed from it.
 #pragma once
 
 #include <optional>
@@ -13,6 +14,7 @@
 namespace emud {
 
 inline constexpr const char* manifest_file = "manifest.json";
+inline constexpr const char* interpreter_file = "interpreter";
 inline constexpr const char* temporary_prefix = ".tmp-";
 
 // An opened store: its path, made absolute, and a descriptor of the directory.
@@ -26,11 +28,19 @@ struct StoreDirectory {
 [[nodiscard]] Result<StoreDirectory> open_store(const std::string& path);
 [[nodiscard]] Result<StoreDirectory> make_store(const std::string& path);
 
-// An entry whose manifest was read and whose binary is open, but not hashed.
+struct StoredFile {
+  std::string path;  // absolute
+  OpenFile file;
+};
+
+// An entry whose manifest was read and whose files are open, but not hashed.
 struct StoreEntry {
   Manifest manifest;
-  std::string path;  // of the binary
-  OpenFile binary;
+  StoredFile emulator;
+  std::optional<StoredFile> composed;
+
+  // What the kernel is to be told to run.
+  [[nodiscard]] const StoredFile& interpreter() const { return composed ? *composed : emulator; }
 };
 
 // Opens the entry of that digest. not_found, permission_denied (links, foreign owner or mode),
@@ -42,9 +52,13 @@ struct StoreEntry {
 [[nodiscard]] Result<std::vector<StoreEntry>> open_entries(const StoreDirectory& store,
                                                            std::optional<Error>* problem = nullptr);
 
-// Proves that the binary's bytes hash to what its manifest says: digest_mismatch, which names both.
-// Without reading it again when `memory` knows the very file; a good one goes into the memory.
+// Proves that the files' bytes hash to what the manifest says: digest_mismatch, which names file
+// and digests. Without reading one again when `memory` knows the very file; a good one goes into
+// the memory.
 [[nodiscard]] Result<> verify_entry(const StoreEntry& entry, const FileMemory& memory);
+
+// The memory of both files of that entry goes.
+void forget_entry(const std::string& digest, const FileMemory& memory);
 
 // The same, always reading the bytes.
 [[nodiscard]] Result<> hash_entry(const StoreEntry& entry);

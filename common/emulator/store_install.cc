@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "emulator/inspect.h"
+#include "emulator/interpreter.h"
 #include "emulator/space.h"
 #include "emulator/store.h"
 #include "emulator/store_entry.h"
@@ -36,6 +37,28 @@ Result<UniqueFd> store_binary(int binary, std::string_view source, int directory
     EMUD_TRY(finish_file(file, name, 0555));
   }
   return open_at(directory, name, O_RDONLY | O_NOFOLLOW);
+}
+
+// Composes the interpreter beside the emulator of that version, and tries it. Returns its SHA-256;
+// nothing where none can be composed, or only one that does not do what the emulator does.
+Result<std::string> store_interpreter(const UniqueFd& emulator, const Architecture& architecture,
+                                      const std::string& version, int directory) {
+  EMUD_ASSIGN(const std::string bytes, read_all(emulator.get(), "the emulator", max_input_size));
+  const auto composed = compose_interpreter(bytes);
+  if (!composed) return std::string{};
+  {
+    EMUD_ASSIGN(const UniqueFd file, create_file(directory, interpreter_file));
+    EMUD_TRY(write_all(file.get(), interpreter_file, *composed));
+    EMUD_TRY(finish_file(file, interpreter_file, 0555));
+  }
+  EMUD_ASSIGN(const UniqueFd stored, open_at(directory, interpreter_file, O_RDONLY | O_NOFOLLOW));
+  EMUD_ASSIGN(const auto digest, Digest::of_file(stored.get(), interpreter_file));
+  const auto found = inspect_emulator(stored.get(), architecture, directory, interpreter_file);
+  if (found && *found == version) return digest.hex();
+  if (!found && found.error().code != Errc::bad_emulator) return std::unexpected(found.error());
+  if (::unlinkat(directory, interpreter_file, 0) != 0)
+    return fail_errno("remove", interpreter_file);
+  return std::string{};
 }
 
 Result<> store_manifest(const Manifest& manifest, int directory) {
@@ -102,9 +125,12 @@ Result<Manifest> install_into(const StoreDirectory& store, int binary,
   Manifest manifest{.architecture = std::string{architecture.name},
                     .version = std::move(version),
                     .digest = digest.hex(),
+                    .interpreter = {},
                     .source = std::string{source},
                     .package_digest = std::string{package_digest},
                     .installed = manifest_time()};
+  EMUD_ASSIGN(manifest.interpreter,
+              store_interpreter(stored, architecture, manifest.version, temporary.fd()));
   EMUD_TRY(store_manifest(manifest, temporary.fd()));
   return publish(temporary, store, std::move(manifest));
 }

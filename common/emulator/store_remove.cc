@@ -96,7 +96,7 @@ Result<> Store::take_out(std::span<const std::string> digests) const {
     put_back(fd, {entries.data(), i});
     return failure;
   }
-  for (const std::string& name : names) FileMemory::verified(paths_).forget(name);
+  for (const std::string& name : names) forget_entry(name, FileMemory::verified(paths_));
   if (::fsync(fd) != 0) return fail_errno("write to disk", store->path);
   return {};
 }

@@ -22,6 +22,7 @@ Manifest as_manifest(const Emulator& emulator) {
   return {.architecture = emulator.architecture,
           .version = emulator.version,
           .digest = emulator.digest,
+          .interpreter = {},
           .source = emulator.source,
           .package_digest = {},
           .installed = emulator.installed};

@@ -1,5 +1,6 @@
 // Any bytes as a program: they are read without reading beyond them, and alike from memory and from
-// a file.
+// a file. What is composed from one is one that the kernel could load.
+#include <elf.h>
 #include <sys/mman.h>
 
 #include <cstddef>
@@ -8,6 +9,7 @@
 
 #include "arch/elf.h"
 #include "base/file.h"
+#include "emulator/interpreter.h"
 #include "fuzz/require.h"
 
 namespace {
@@ -16,6 +18,14 @@ using namespace emud;
 
 void check_error(const Error& error) {
   require(error.code == Errc::invalid_argument && !error.reason.empty() && !error.hint.empty());
+}
+
+void check_composed(const char* data, std::size_t size) {
+  const auto composed = compose_interpreter({data, size});
+  if (!composed) return;
+  require(composed->size() > size);
+  const auto summary = read_elf(std::as_bytes(std::span{*composed}), "composed");
+  require(summary && summary->type == ET_EXEC && summary->end <= composed->size());
 }
 
 }  // namespace
@@ -30,6 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     check_error(summary.error());
   }
+
+  check_composed(reinterpret_cast<const char*>(data), size);
 
   const UniqueFd file{::memfd_create("fuzz", MFD_CLOEXEC)};
   require(write_all(file.get(), "fuzz", {reinterpret_cast<const char*>(data), size}).has_value());

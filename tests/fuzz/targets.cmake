@@ -17,6 +17,7 @@ set(fuzzed
     common/emulator/catalog_json.cc
     common/emulator/catalog_parse.cc
     common/emulator/digest.cc
+    common/emulator/interpreter.cc
     common/emulator/manifest.cc
     common/emulator/notes.cc
     common/emulator/url.cc

@@ -5,6 +5,7 @@ import json
 import threading
 
 import other_emulator
+from mirrors import sha256
 from support import *
 
 ARCHITECTURES = other_emulator.ARCHITECTURES
@@ -119,4 +120,8 @@ class CatalogCase(TestCase):
         self.assert_status(done, 0)
         self.assertTrue(done.stdout.startswith("hello from aarch64\n"), done.stdout)
         line = next(line for line in done.stdout.splitlines() if line.startswith("interpreter "))
-        return pathlib.Path(line.split()[1]).parent.name
+        path = pathlib.Path(line.split()[1])
+        manifest = json.loads((path.parent / "manifest.json").read_text())
+        self.assertEqual(sha256(path.read_bytes()), manifest["interpreter"] or manifest["digest"])
+        self.assertEqual(sha256((path.parent / "qemu-aarch64").read_bytes()), manifest["digest"])
+        return path.parent.name

@@ -105,11 +105,13 @@ class FullDisk(StoreCase):
         self.assert_status(install(), 0)
 
     def sizes(self, copies):
-        """A disk with room for that many copies of the package but one, that fills in the last, in unpacking, in the store."""
+        """A disk with room for that many copies of the package but one, that fills in the last, in unpacking, in the store,
+        in what is composed there."""
         package, first = len(self.package), len(self.binaries["aarch64"])
         unpacked = sum(len(binary) for binary in self.binaries.values())
         return {"copy": copies * package - package // 2, "unpack": copies * package + first // 2,
-                "store": copies * package + unpacked + first // 2}
+                "store": copies * package + unpacked + first // 2,
+                "compose": copies * package + unpacked + first + first // 2}
 
     def test_by_url_through_emud(self):
         emud = Emud()
@@ -123,7 +125,8 @@ class FullDisk(StoreCase):
         url = mirror.url("/good/x.deb")
         size = self.sizes(2)
         self.steps([(len(self.package) // 2, f"write {url}"), (size["copy"], f"write a copy of {url}"),
-                    (size["unpack"], "write usr/bin/qemu-aarch64-static"), (size["store"], "write qemu-aarch64")],
+                    (size["unpack"], "write usr/bin/qemu-aarch64-static"), (size["store"], "write qemu-aarch64"),
+                    (size["compose"], "write interpreter")],
                    emud.state, lambda: self.emuctl(*self.words(mirror), user=ROOT))
 
     def test_a_file_rootless(self):
@@ -137,7 +140,7 @@ class FullDisk(StoreCase):
         words = ("emulator", "install", "--rootless", "--file", file, "--sha256", sha256(self.package))
         size = self.sizes(1)
         self.steps([(size["copy"], f"write a copy of {file}"), (size["unpack"], "write usr/bin/qemu-aarch64-static"),
-                    (size["store"], "write qemu-aarch64")], data, lambda: self.emuctl(*words, env=env), ALICE)
+                    (size["store"], "write qemu-aarch64"), (size["compose"], "write interpreter")], data, lambda: self.emuctl(*words, env=env), ALICE)
 
 
 if __name__ == "__main__":

@@ -265,6 +265,7 @@ TEST_CASE("doctor: the store") {
   const Manifest manifest{.architecture = "aarch64",
                           .version = "7.2.22",
                           .digest = digest,
+                          .interpreter = {},
                           .source = "/a",
                           .package_digest = {},
                           .installed = "2026-02-03T04:05:06Z"};

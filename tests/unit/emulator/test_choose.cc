@@ -45,6 +45,7 @@ std::vector<Manifest> installed(const std::vector<std::string>& versions) {
     manifests.push_back({.architecture = "aarch64",
                          .version = version,
                          .digest = "installed " + version,
+                         .interpreter = {},
                          .source = {},
                          .package_digest = {},
                          .installed = {}});

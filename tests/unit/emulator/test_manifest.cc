@@ -16,6 +16,7 @@ Manifest sample() {
   return Manifest{.architecture = "aarch64",
                   .version = "7.2.18",
                   .digest = digest,
+                  .interpreter = {},
                   .source = "/usr/bin/qemu-aarch64-static",
                   .package_digest = {},
                   .installed = "2026-02-03T04:05:06Z"};
@@ -25,6 +26,7 @@ TEST_CASE("a manifest survives being written and read") {
   Manifest manifest = sample();
   CHECK(value_of(parse_manifest(format_manifest(manifest), "m")) == manifest);
   manifest.package_digest = std::string(64, 'b');
+  manifest.interpreter = std::string(64, 'c');
   manifest.source = "a \"quoted\" path\nwith a line break and \xc3\xa4";
   CHECK(value_of(parse_manifest(format_manifest(manifest), "m")) == manifest);
 }
@@ -65,6 +67,7 @@ TEST_CASE("a manifest that cannot be right is refused with a reason") {
   refused(with("version", "7.2-x"), "version");
   refused(with("digest", std::string(64, 'A')), "digest");
   refused(with("digest", "abc"), "digest");
+  refused(with("interpreter", "../arm"), "interpreter");
   refused(with("package_digest", "abc"), "package_digest");
   refused(with("installed", "yesterday"), "installed");
   refused(with("installed", "2026-02-03T04:05:06+01:00"), "installed");

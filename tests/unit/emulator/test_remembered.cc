@@ -16,14 +16,19 @@ namespace {
 
 using test::value_of;
 
+// An emulator that an interpreter was composed from, and one of the two files, which is to change.
 struct RememberedStore {
+  explicit RememberedStore(const std::string& file = interpreter_file)
+      : binary(test.entry(emulator.manifest().digest) + "/" + file) {}
+
   test::TestStore test;
   VerifiedEmulator emulator = install(test);
   RememberedEmulator remembered{emulator};
-  std::string binary = emulator.path();
+  std::string binary;
 
   static VerifiedEmulator install(const test::TestStore& test) {
-    const std::string program = test::compile(test.directory, "fake", test::fake_emulator("9.0.0"));
+    const std::string program =
+        test::compile(test.directory, "fake", test::fake_emulator("9.0.0"), "-static-pie");
     const auto manifest =
         value_of(test.store.install(test::open_file(program).get(), test::aarch64(), program));
     return value_of(test.store.get(manifest.digest));
@@ -31,11 +36,13 @@ struct RememberedStore {
 
   // Other content of the same length, the times of the file as far as a program can set them.
   void change_content() const {
+    struct stat before = {};
+    REQUIRE(::stat(binary.c_str(), &before) == 0);
     REQUIRE(::chmod(binary.c_str(), 0755) == 0);
     {
       const UniqueFd file{::open(binary.c_str(), O_WRONLY | O_CLOEXEC)};
       REQUIRE(::pwrite(file.get(), "?", 1, 4321) == 1);
-      const timespec times[] = {emulator.state().st_atim, emulator.state().st_mtim};
+      const timespec times[] = {before.st_atim, before.st_mtim};
       REQUIRE(::futimens(file.get(), times) == 0);
     }
     REQUIRE(::chmod(binary.c_str(), 0555) == 0);
@@ -50,9 +57,10 @@ TEST_CASE("a remembered emulator is the same, with its bytes open") {
     const auto again = store.remembered.open();
     REQUIRE(again);
     CHECK(again->manifest() == store.emulator.manifest());
-    CHECK(again->path() == store.emulator.path());
+    CHECK(again->interpreter() == store.emulator.interpreter());
+    CHECK(again->interpreter() == store.binary);
     CHECK(again->fd() != store.emulator.fd());
-    CHECK(Digest::of_file(again->fd(), "it")->hex() == store.emulator.manifest().digest);
+    CHECK(Digest::of_file(again->fd(), "it")->hex() == store.emulator.manifest().interpreter);
   }
 }
 
@@ -69,7 +77,7 @@ TEST_CASE("a remembered emulator holds no file open") {
 }
 
 TEST_CASE("a remembered emulator whose file was changed is looked into anew") {
-  const RememberedStore store;
+  const RememberedStore store{GENERATE(as<std::string>{}, "qemu-aarch64", "interpreter")};
   store.change_content();
   CHECK_FALSE(store.remembered.open());
   const auto anew = store.test.store.get(store.emulator.manifest().digest);
@@ -78,7 +86,7 @@ TEST_CASE("a remembered emulator whose file was changed is looked into anew") {
 }
 
 TEST_CASE("a remembered emulator whose file was touched is looked into anew") {
-  const RememberedStore store;
+  const RememberedStore store{GENERATE(as<std::string>{}, "qemu-aarch64", "interpreter")};
   SECTION("its times") {
     REQUIRE(::utimensat(AT_FDCWD, store.binary.c_str(), nullptr, 0) == 0);
   }
@@ -95,7 +103,7 @@ TEST_CASE("a remembered emulator whose file was touched is looked into anew") {
 }
 
 TEST_CASE("a remembered emulator whose file was replaced is looked into anew") {
-  const RememberedStore store;
+  const RememberedStore store{GENERATE(as<std::string>{}, "qemu-aarch64", "interpreter")};
   const std::string other = store.binary + ".new";
   SECTION("by the same bytes") {
     std::filesystem::copy_file(store.binary, other);

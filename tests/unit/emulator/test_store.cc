@@ -17,10 +17,11 @@ namespace {
 using test::contains;
 using test::value_of;
 
-// Installs a fake emulator of that version.
-Manifest install_some(const test::TestStore& test, std::string_view version) {
-  const std::string program =
-      test::compile(test.directory, fmt::format("fake-{}", version), test::fake_emulator(version));
+// Installs a fake emulator of that version. From a static PIE an interpreter is composed.
+Manifest install_some(const test::TestStore& test, std::string_view version,
+                      std::string_view flags = "-static") {
+  const std::string program = test::compile(test.directory, fmt::format("fake-{}", version),
+                                            test::fake_emulator(version), flags);
   return value_of(test.store.install(test::open_file(program).get(), test::aarch64(), program));
 }
 
@@ -60,10 +61,13 @@ TEST_CASE("what was installed is found, verified, with its bytes open") {
   const auto found = test.store.find(test::aarch64());
   REQUIRE(found);
   CHECK(found->manifest() == *manifest);
-  CHECK(found->path() == test.entry(manifest->digest) + "/qemu-aarch64");
-  CHECK(Digest::of_file(found->fd(), "it")->hex() == manifest->digest);
-  test::shell(
-      fmt::format("'{}' --version | grep -q 'version {} '", found->path(), manifest->version));
+  CHECK(test::digest_of(test.entry(manifest->digest) + "/qemu-aarch64").hex() == manifest->digest);
+  const std::string& wanted =
+      manifest->interpreter.empty() ? manifest->digest : manifest->interpreter;
+  CHECK(test::digest_of(found->interpreter()).hex() == wanted);
+  CHECK(Digest::of_file(found->fd(), "it")->hex() == wanted);
+  test::shell(fmt::format("'{}' --version | grep -q 'version {} '", found->interpreter(),
+                          manifest->version));
   CHECK_FALSE(test.store.find(test::architecture("riscv64")));
 }
 
@@ -102,27 +106,35 @@ TEST_CASE("the newest version is taken, or the one that is wished for") {
 
 TEST_CASE("a changed byte is found, also when the file was found good before") {
   const test::TestStore test;
-  const Manifest manifest = install_some(test, "9.0.0");
+  const Manifest manifest = install_some(test, "9.0.0", "-static-pie");
   REQUIRE(test.store.find(test::aarch64()));
   REQUIRE(std::filesystem::exists(test.paths.runtime + "/verified/" + manifest.digest));
   REQUIRE(test.store.find(test::aarch64()));
 
-  change_byte(test.entry(manifest.digest) + "/qemu-aarch64");
+  const std::string file = GENERATE(as<std::string>{}, "/qemu-aarch64", "/interpreter");
+  change_byte(test.entry(manifest.digest) + file);
   const auto found = test.store.find(test::aarch64());
   REQUIRE_FALSE(found);
   CHECK(found.error().code == Errc::digest_mismatch);
-  CHECK(contains(found.error().message(), manifest.digest));
+  CHECK(contains(found.error().message(), manifest.digest + file));
   CHECK(contains(found.error().hint, "emuctl emulator remove " + manifest.digest));
 
   SECTION("installing it again repairs it") {
-    install_some(test, "9.0.0");
+    install_some(test, "9.0.0", "-static-pie");
     CHECK(test.store.find(test::aarch64()));
     CHECK(test.names() == std::vector{manifest.digest});
+  }
+  SECTION("it is moved aside by verify") {
+    const auto checked = value_of(test.store.verify());
+    REQUIRE(checked.size() == 1);
+    REQUIRE(checked.front().problem);
+    CHECK(checked.front().problem->code == Errc::digest_mismatch);
+    CHECK(test.names().empty());
   }
   SECTION("it can be removed") {
     CHECK(test.store.remove(manifest.digest));
     CHECK(test.names().empty());
-    CHECK_FALSE(std::filesystem::exists(test.paths.runtime + "/verified/" + manifest.digest));
+    CHECK(std::filesystem::is_empty(test.paths.runtime + "/verified"));
   }
 }
 
@@ -180,9 +192,9 @@ TEST_CASE("without a runtime directory emulators are found all the same") {
 
 TEST_CASE("entries that cannot be trusted are left out") {
   const test::TestStore test;
-  const Manifest manifest = install_some(test, "9.0.0");
+  const Manifest manifest = install_some(test, "9.0.0", "-static-pie");
   const std::string entry = test.entry(manifest.digest);
-  const std::string binary = entry + "/qemu-aarch64";
+  const std::string binary = entry + GENERATE(as<std::string>{}, "/qemu-aarch64", "/interpreter");
   REQUIRE(test.store.list()->size() == 1);
   const auto is_left_out = [&] {
     return test.store.list()->empty() && !test.store.find(test::aarch64());
@@ -217,13 +229,15 @@ TEST_CASE("entries that cannot be trusted are left out") {
     CHECK(is_left_out());
   }
   SECTION("files that others can write") {
-    const std::string path = entry + GENERATE("", "/qemu-aarch64", "/manifest.json");
+    const std::string path =
+        entry + GENERATE(as<std::string>{}, "", "/qemu-aarch64", "/interpreter", "/manifest.json");
     REQUIRE(::chmod(path.c_str(), 0777) == 0);
     CHECK(is_left_out());
   }
   SECTION("files of another user") {
     if (::geteuid() != 0) return;
-    const std::string path = entry + GENERATE("", "/qemu-aarch64", "/manifest.json");
+    const std::string path =
+        entry + GENERATE(as<std::string>{}, "", "/qemu-aarch64", "/interpreter", "/manifest.json");
     REQUIRE(::chown(path.c_str(), 65533, 0) == 0);
     CHECK(is_left_out());
   }
@@ -247,7 +261,8 @@ TEST_CASE("the system's store is read too, and never changed") {
   paths.system_store = system.paths.store();
   const Store store{paths};
   CHECK(value_of(store.list()) == std::vector{of_system});
-  CHECK(store.find(test::aarch64())->path() == system.entry(of_system.digest) + "/qemu-aarch64");
+  CHECK(store.find(test::aarch64())->interpreter() ==
+        system.entry(of_system.digest) + "/qemu-aarch64");
   CHECK(store.remove(of_system.digest).error().code == Errc::not_found);
 
   const std::string program = test::compile(directory, "fake", test::fake_emulator("7.2.0"));
