@@ -109,7 +109,13 @@ Result<UniqueFd> make_directories(const std::string& path, mode_t mode) {
   for (std::size_t end = path.find('/', 1); !is_there; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
     if (!part.empty() && ::mkdir(part.c_str(), mode) != 0 && errno != EEXIST) {
-      return fail_errno("create directory", part);
+      if (errno != ENOENT) return fail_errno("create directory", part);
+      // So says a filesystem in which none can be made (procfs): nothing is missing.
+      Failure failure = fail_errno("create directory", part,
+                                   "None can be made there: name another place (HOME, "
+                                   "XDG_DATA_HOME; emud: --state-dir, --runtime-dir)");
+      failure.error().code = Errc::system;
+      return failure;
     }
     if (end == std::string::npos) break;
   }

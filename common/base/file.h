@@ -40,7 +40,7 @@ enum class Durability { until_reboot, durable };
                                     mode_t mode, Durability durability = Durability::durable);
 
 // Creates path and its missing parents (mkdir -p) and opens it. Existing directories keep their
-// mode.
+// mode. Where none can be made (procfs) that is no not_found.
 [[nodiscard]] Result<UniqueFd> make_directories(const std::string& path, mode_t mode);
 
 // Removes a directory and all below it, never crossing a symbolic link. A missing one is no error,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -116,11 +117,35 @@ std::string printed_text(const std::string& output) {
   return fmt::format("printed {:?}", output);
 }
 
+// The lower of the limits that the probe program gets: this process's, lowered by the identity's.
+rlim_t memory_limit(const Identity& identity) {
+  rlim_t lowest = RLIM_INFINITY;
+  for (const int resource : {RLIMIT_AS, RLIMIT_DATA}) {
+    rlimit own{};
+    if (::getrlimit(static_cast<__rlimit_resource>(resource), &own) == 0)
+      lowest = std::min(lowest, own.rlim_cur);
+    for (const auto& [number, limit] : identity.limits)
+      if (number == resource) lowest = std::min(lowest, limit.rlim_cur);
+  }
+  return lowest;
+}
+
+// What to do about an emulator that does not work.
+std::string other_emulator(rlim_t memory) {
+  std::string hint = "Try another QEMU: `emuctl emulator list`, then --emulator VERSION";
+  if (memory == RLIM_INFINITY) return hint;
+  return fmt::format(
+      "It may need more memory than the {} KiB it is allowed (`ulimit -v`, `ulimit -d`): raise the "
+      "limit. {}",
+      memory / 1024, hint);
+}
+
 }  // namespace
 
 Result<ProbeReport> probe(const Architecture& architecture, const Identity& identity,
                           int time_limit_ms) {
   ProbeReport report;
+  report.memory = memory_limit(identity);
   if (probe_image(architecture).empty()) {
     report.finding = ProbeFinding::no_image;
     return report;
@@ -166,8 +191,7 @@ Result<> require_ready(const ProbeReport& report, const Architecture& architectu
   const auto not_ready = [&](const std::string& reason, std::string_view hint) {
     return fail(Errc::not_ready, "probe", architecture.name, reason, hint);
   };
-  constexpr std::string_view other_emulator =
-      "Try another QEMU: `emuctl emulator list`, then --emulator VERSION";
+  const std::string another = other_emulator(report.memory);
   switch (report.finding) {
     case ProbeFinding::ready:
       return {};
@@ -183,21 +207,20 @@ Result<> require_ready(const ProbeReport& report, const Architecture& architectu
     case ProbeFinding::not_executable:
       return not_ready(
           fmt::format("the program could not be executed: {}", std::strerror(report.errno_value)),
-          other_emulator);
+          another);
     case ProbeFinding::crashed:
       return not_ready(
-          fmt::format("the emulator crashed with signal {}", signal_text(report.signal)),
-          other_emulator);
+          fmt::format("the emulator crashed with signal {}", signal_text(report.signal)), another);
     case ProbeFinding::wrong_status:
       return not_ready(fmt::format("the probe program ended with status {} and {}", report.status,
                                    printed_text(report.output)),
-                       other_emulator);
+                       another);
     case ProbeFinding::wrong_output:
       return not_ready(
           fmt::format("the probe program {} instead of its line", printed_text(report.output)),
-          other_emulator);
+          another);
     case ProbeFinding::hung:
-      return not_ready("the probe program did not end within the time limit", other_emulator);
+      return not_ready("the probe program did not end within the time limit", another);
     case ProbeFinding::no_image:
       return not_ready(
           "emud has no probe program for this architecture, so it cannot be proved ready",

@@ -3,6 +3,10 @@
 // (invariant 3).
 #pragma once
 
+#include <sys/resource.h>
+
+#include <string>
+
 #include "arch/architecture.h"
 #include "base/result.h"
 #include "sandbox/identity.h"
@@ -26,10 +30,11 @@ enum class ProbeFinding {
 
 struct ProbeReport {
   ProbeFinding finding = ProbeFinding::ready;
-  int errno_value = 0;  // not_executable
-  int signal = 0;       // crashed
-  int status = 0;       // wrong_status
-  std::string output;   // what it printed, shortened
+  int errno_value = 0;            // not_executable
+  int signal = 0;                 // crashed
+  int status = 0;                 // wrong_status
+  std::string output;             // what it printed, shortened
+  rlim_t memory = RLIM_INFINITY;  // bytes that it was allowed (RLIMIT_AS, RLIMIT_DATA)
 };
 
 // Runs the probe program of an architecture in the current namespaces, as the identity, and waits

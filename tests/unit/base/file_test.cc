@@ -99,6 +99,11 @@ TEST_CASE("make_directories makes the missing ones and takes those that are ther
   const auto blocked = make_directories(folder.path() + "/file/below", 0755);
   REQUIRE_FALSE(blocked);
   CHECK(blocked.error().object.find("/file") != std::string::npos);
+
+  const auto none = make_directories("/proc/emud-test/below", 0755);
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == Errc::system);
+  CHECK(none.error().message() == "create directory /proc/emud-test: No such file or directory");
 }
 
 TEST_CASE("a tree goes whose owner took the rights on it from himself") {

@@ -182,6 +182,11 @@ TEST_CASE("each finding is an error of its own that says what to do") {
   report = found(ProbeFinding::wrong_status);
   report.status = 9;
   CHECK(text(report).find('9') != std::string::npos);
+  CHECK(require_ready(report, architecture).error().hint.find("ulimit") == std::string::npos);
+  report.memory = rlim_t{100} << 20;
+  CHECK(require_ready(report, architecture)
+            .error()
+            .hint.find("102400 KiB it is allowed (`ulimit -v`") != std::string::npos);
 }
 
 }  // namespace
