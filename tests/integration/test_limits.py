@@ -74,6 +74,8 @@ class Limits(RightsCase):
 
     def test_time_of_a_host_lease(self):
         configured = self.start_emud("--lease-seconds", "2")
+        for emud in (self.emud, configured):
+            self.assert_status(self.emuctl("probe", "aarch64", emud=emud), 0)  # has an emulator then: a lease's time runs already
         for words, emud, seconds in ((("--limit-seconds", "1"), None, 1), ((), configured, 2), (("--limit-seconds", "9"), configured, 2)):
             with self.subTest(words=words):
                 process = self.lease(*words, emud=emud)
@@ -91,6 +93,7 @@ class Limits(RightsCase):
         self.assertEqual((process.returncode, err), (0, ""))
 
     def test_time_of_a_host_lease_whose_holder_does_not_care(self):
+        self.assert_status(self.emuctl("probe", "aarch64"), 0)
         with Wire(self.emud.socket) as wire:
             reply = wire.call("Acquire", {"architectures": ["aarch64"], "seconds": 2})
             self.assertTrue(1 <= reply["seconds"] <= 2, reply)
