@@ -6,11 +6,12 @@
 #include <array>
 #include <charconv>
 
+#include "emulator/interpreter.h"
+
 namespace emud {
 namespace {
 
-constexpr std::size_t longest_name = 255;  // NAME_MAX: the entry is a file
-constexpr std::size_t longest_interpreter = 127;
+constexpr std::size_t longest_name = 255;           // NAME_MAX: the entry is a file
 constexpr std::size_t longest_registration = 1920;  // MAX_REGISTER_LENGTH
 constexpr std::size_t compared_bytes = 128;         // BINPRM_BUF_SIZE before Linux 5.1
 constexpr std::string_view known_flags = "POCF";

@@ -18,7 +18,7 @@ Result<UniqueFd> hold_entry(const VerifiedEmulator& emulator) {
   const std::string& path = emulator.interpreter();
   struct stat wanted = {};
   if (::fstat(emulator.fd(), &wanted) != 0) return fail_errno("examine", path);
-  const std::string entry = path.substr(0, path.rfind('/'));
+  const std::string entry = emulator.directory();
   // O_NOFOLLOW: an entry is no link. The folders above it may be.
   auto directory = open_at(AT_FDCWD, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!directory && directory.error().code != Errc::not_found) return directory;

@@ -11,14 +11,16 @@ namespace emud {
 namespace {
 
 // Within the terabyte above ELF_ET_DYN_BASE (0x555555554000, arch/x86/include/asm/elf.h) in which
-// the kernel puts a static PIE at random, so that guests live with it; and far above its beginning,
-// where QEMU puts the guest's own PIE programs of some CPUs with their heaps (ELF_ET_DYN_BASE in
-// linux-user/*/target_mman.h).
+// the kernel puts other programs at random, and the heap of a static PIE: nothing that QEMU or a
+// guest asks for at a fixed address. Far above its beginning, where QEMU puts the guest's own PIE
+// programs of some CPUs with their heaps (ELF_ET_DYN_BASE in linux-user/*/target_mman.h).
 constexpr std::uint64_t address = 0x5600'0000'0000;
 
 // What comes before the emulator's bytes in the file: the headers that the kernel reads. A multiple
 // of the page size, since mmap(2) takes nothing else.
 constexpr std::uint64_t page = 4096;
+
+constexpr std::size_t most_program_headers = 64;
 
 // A file's bytes. Nothing outside of them is read or written.
 class Image {
@@ -52,7 +54,7 @@ bool is_candidate(const Elf64_Ehdr& header) {
   return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
          header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_ident[EI_DATA] == ELFDATA2LSB &&
          header.e_type == ET_DYN && header.e_machine == EM_X86_64 &&
-         header.e_phentsize == sizeof(Elf64_Phdr);
+         header.e_phentsize == sizeof(Elf64_Phdr) && header.e_phnum <= most_program_headers;
 }
 
 // With their places in the new file. Empty where they cannot be had.
@@ -153,6 +155,26 @@ bool leave_out(Image& image, std::map<std::int64_t, Tag>& tags, std::uint64_t do
   return image.write(tags[DT_RELACOUNT].at, tags[DT_RELACOUNT].entry);
 }
 
+// Debuggers and profilers go by sections. They can do without.
+bool move_sections(Image& image, Elf64_Ehdr& header) {
+  if (header.e_shentsize != sizeof(Elf64_Shdr) || !image.contains(header.e_shoff, 0)) return false;
+  header.e_shoff += page;
+  for (std::uint64_t i = 0; i < header.e_shnum; ++i) {
+    const std::uint64_t at = header.e_shoff + i * sizeof(Elf64_Shdr);
+    Elf64_Shdr section{};
+    if (!image.read(at, section)) return false;
+    section.sh_offset += page;
+    if ((section.sh_flags & SHF_ALLOC) != 0) section.sh_addr += address;
+    if (!image.write(at, section)) return false;
+  }
+  return true;
+}
+
+// Whether tools or the kernel look at it in the file. The others only the program's start does.
+bool is_for_others(const Elf64_Phdr& header) {
+  return header.p_type != PT_PHDR && header.p_type != PT_GNU_RELRO;
+}
+
 // Writes the headers for the kernel (load_elf_binary, fs/binfmt_elf.c) into the first page: they
 // say where the segments belong. The program must not see these. Its C library takes the address at
 // which it finds its own ELF header for what all addresses in its headers lack, at its start and
@@ -172,8 +194,7 @@ bool write_headers(Image& image, Elf64_Ehdr header, const ProgramHeaders& header
                           .p_memsz = end,
                           .p_align = page}};
   for (Elf64_Phdr each : headers) {
-    if (each.p_type != PT_LOAD && each.p_type != PT_GNU_STACK && each.p_type != PT_GNU_PROPERTY)
-      continue;
+    if (!is_for_others(each)) continue;
     each.p_vaddr += address;
     each.p_paddr += address;
     written.push_back(each);
@@ -183,19 +204,17 @@ bool write_headers(Image& image, Elf64_Ehdr header, const ProgramHeaders& header
   for (std::size_t i = 0; i < written.size(); ++i) {
     if (!image.write(header.e_phoff + i * sizeof written[i], written[i])) return false;
   }
+  if (!move_sections(image, header)) header.e_shoff = header.e_shnum = header.e_shstrndx = 0;
   header.e_type = ET_EXEC;
   header.e_entry += address;
-  header.e_shoff = 0;  // sections are for tools, which find the program's own below
-  header.e_shnum = header.e_shstrndx = 0;
   return image.write(0, header);
 }
 
 }  // namespace
 
-std::optional<std::string> compose_interpreter(std::string_view emulator) {
-  std::string bytes(page, '\0');
-  bytes += emulator;
-  Image image{std::move(bytes)};
+std::optional<std::string> compose_interpreter(std::string emulator) {
+  emulator.insert(0, page, '\0');
+  Image image{std::move(emulator)};
   Elf64_Ehdr header{};
   if (!image.read(page, header) || !is_candidate(header)) return std::nullopt;
   const ProgramHeaders headers = read_program_headers(image, header);

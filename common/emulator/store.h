@@ -29,6 +29,10 @@ class VerifiedEmulator {
   // The absolute path of what the kernel is to be told to run, and its open file.
   [[nodiscard]] const std::string& interpreter() const { return entry_.interpreter().path; }
   [[nodiscard]] int fd() const { return entry_.interpreter().file.fd.get(); }
+  // The directory of the store that has it, which is locked while it is used (in_use.h).
+  [[nodiscard]] std::string directory() const {
+    return entry_.emulator.path.substr(0, entry_.emulator.path.rfind('/'));
+  }
 
  private:
   friend class Store;

@@ -92,7 +92,11 @@ Result<StoreEntry> open_entry(const StoreDirectory& store, const std::string& di
   EMUD_ASSIGN(auto emulator, open_stored(directory, path, binary_name(manifest.architecture)));
   StoreEntry entry{std::move(manifest), std::move(emulator), {}};
   if (!entry.manifest.interpreter.empty()) {
-    EMUD_ASSIGN(entry.composed, open_stored(directory, path, interpreter_file));
+    const std::string below = fmt::format("{}/{}", path, interpreter_directory);
+    EMUD_ASSIGN(const auto folder,
+                open_trusted(directory.fd.get(), interpreter_directory, O_DIRECTORY, below));
+    EMUD_ASSIGN(entry.composed,
+                open_stored(folder, below, binary_name(entry.manifest.architecture)));
   }
   return entry;
 }

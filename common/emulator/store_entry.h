@@ -1,5 +1,6 @@
 // One entry of a store on disk: the directory <sha256> with a manifest.json, the emulator, and the
-// interpreter where one was composed from it.
+// interpreter where one was composed from it. Both have the name of the emulator, which it gives
+// itself in its messages.
 #pragma once
 
 #include <optional>
@@ -14,7 +15,7 @@
 namespace emud {
 
 inline constexpr const char* manifest_file = "manifest.json";
-inline constexpr const char* interpreter_file = "interpreter";
+inline constexpr const char* interpreter_directory = "run";
 inline constexpr const char* temporary_prefix = ".tmp-";
 
 // An opened store: its path, made absolute, and a descriptor of the directory.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <optional>
+#include <utility>
 
 #include "base/file.h"
 #include "emulator/inspect.h"
@@ -39,25 +40,41 @@ Result<UniqueFd> store_binary(int binary, std::string_view source, int directory
   return open_at(directory, name, O_RDONLY | O_NOFOLLOW);
 }
 
-// Composes the interpreter beside the emulator of that version, and tries it. Returns its SHA-256;
-// nothing where none can be composed, or only one that does not do what the emulator does.
-Result<std::string> store_interpreter(const UniqueFd& emulator, const Architecture& architecture,
-                                      const std::string& version, int directory) {
-  EMUD_ASSIGN(const std::string bytes, read_all(emulator.get(), "the emulator", max_input_size));
-  const auto composed = compose_interpreter(bytes);
-  if (!composed) return std::string{};
+// Composes the interpreter of an emulator into a directory of its own. Opens it for reading;
+// nothing where none can be composed.
+Result<std::optional<UniqueFd>> compose(const UniqueFd& emulator, int directory,
+                                        const std::string& name) {
+  EMUD_ASSIGN(std::string bytes, read_all(emulator.get(), name, max_input_size));
+  const auto composed = compose_interpreter(std::move(bytes));
+  if (!composed) return std::nullopt;
+  if (::mkdirat(directory, interpreter_directory, 0755) != 0)
+    return fail_errno("create directory", interpreter_directory);
+  EMUD_ASSIGN(const UniqueFd folder,
+              open_at(directory, interpreter_directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (::fchmod(folder.get(), 0755) != 0)
+    return fail_errno("set the mode of", interpreter_directory);
   {
-    EMUD_ASSIGN(const UniqueFd file, create_file(directory, interpreter_file));
-    EMUD_TRY(write_all(file.get(), interpreter_file, *composed));
-    EMUD_TRY(finish_file(file, interpreter_file, 0555));
+    const std::string shown = fmt::format("{}/{}", interpreter_directory, name);
+    EMUD_ASSIGN(const UniqueFd file, create_file(folder.get(), name));
+    EMUD_TRY(write_all(file.get(), shown, *composed));
+    EMUD_TRY(finish_file(file, shown, 0555));
   }
-  EMUD_ASSIGN(const UniqueFd stored, open_at(directory, interpreter_file, O_RDONLY | O_NOFOLLOW));
-  EMUD_ASSIGN(const auto digest, Digest::of_file(stored.get(), interpreter_file));
-  const auto found = inspect_emulator(stored.get(), architecture, directory, interpreter_file);
-  if (found && *found == version) return digest.hex();
-  if (!found && found.error().code != Errc::bad_emulator) return std::unexpected(found.error());
-  if (::unlinkat(directory, interpreter_file, 0) != 0)
-    return fail_errno("remove", interpreter_file);
+  if (::fsync(folder.get()) != 0) return fail_errno("write to disk", interpreter_directory);
+  return open_at(folder.get(), name, O_RDONLY | O_NOFOLLOW);
+}
+
+// What the kernel is told to run instead of the emulator of that manifest. Returns its SHA-256;
+// nothing where the emulator itself is run: where none can be composed, or only one that does not
+// do what the emulator does.
+Result<std::string> store_interpreter(const UniqueFd& emulator, const Architecture& architecture,
+                                      const Manifest& manifest, int directory) {
+  const std::string name = binary_name(architecture.name);
+  EMUD_ASSIGN(const auto interpreter, compose(emulator, directory, name));
+  if (!interpreter) return std::string{};
+  EMUD_ASSIGN(const auto digest, Digest::of_file(interpreter->get(), name));
+  const auto version = inspect_emulator(interpreter->get(), architecture, directory, name);
+  if (version && *version == manifest.version) return digest.hex();
+  EMUD_TRY(remove_tree(directory, interpreter_directory));
   return std::string{};
 }
 
@@ -129,8 +146,12 @@ Result<Manifest> install_into(const StoreDirectory& store, int binary,
                     .source = std::string{source},
                     .package_digest = std::string{package_digest},
                     .installed = manifest_time()};
-  EMUD_ASSIGN(manifest.interpreter,
-              store_interpreter(stored, architecture, manifest.version, temporary.fd()));
+  const std::string path =
+      fmt::format("{}/{}/{}/{}", store.path, manifest.digest, interpreter_directory, name);
+  if (path.size() <= longest_interpreter) {
+    EMUD_ASSIGN(manifest.interpreter,
+                store_interpreter(stored, architecture, manifest, temporary.fd()));
+  }
   EMUD_TRY(store_manifest(manifest, temporary.fd()));
   return publish(temporary, store, std::move(manifest));
 }

@@ -121,7 +121,8 @@ class CatalogCase(TestCase):
         self.assertTrue(done.stdout.startswith("hello from aarch64\n"), done.stdout)
         line = next(line for line in done.stdout.splitlines() if line.startswith("interpreter "))
         path = pathlib.Path(line.split()[1])
-        manifest = json.loads((path.parent / "manifest.json").read_text())
+        entry = path.parent.parent if path.parent.name == "run" else path.parent
+        manifest = json.loads((entry / "manifest.json").read_text())
         self.assertEqual(sha256(path.read_bytes()), manifest["interpreter"] or manifest["digest"])
-        self.assertEqual(sha256((path.parent / "qemu-aarch64").read_bytes()), manifest["digest"])
-        return path.parent.name
+        self.assertEqual(sha256((entry / "qemu-aarch64").read_bytes()), manifest["digest"])
+        return entry.name

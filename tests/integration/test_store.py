@@ -126,7 +126,7 @@ class FullDisk(StoreCase):
         size = self.sizes(2)
         self.steps([(len(self.package) // 2, f"write {url}"), (size["copy"], f"write a copy of {url}"),
                     (size["unpack"], "write usr/bin/qemu-aarch64-static"), (size["store"], "write qemu-aarch64"),
-                    (size["compose"], "write interpreter")],
+                    (size["compose"], "write run/qemu-aarch64")],
                    emud.state, lambda: self.emuctl(*self.words(mirror), user=ROOT))
 
     def test_a_file_rootless(self):
@@ -140,7 +140,7 @@ class FullDisk(StoreCase):
         words = ("emulator", "install", "--rootless", "--file", file, "--sha256", sha256(self.package))
         size = self.sizes(1)
         self.steps([(size["copy"], f"write a copy of {file}"), (size["unpack"], "write usr/bin/qemu-aarch64-static"),
-                    (size["store"], "write qemu-aarch64"), (size["compose"], "write interpreter")], data, lambda: self.emuctl(*words, env=env), ALICE)
+                    (size["store"], "write qemu-aarch64"), (size["compose"], "write run/qemu-aarch64")], data, lambda: self.emuctl(*words, env=env), ALICE)
 
 
 if __name__ == "__main__":

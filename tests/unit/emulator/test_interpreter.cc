@@ -4,8 +4,14 @@
 #include <elf.h>
 #include <fmt/format.h>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstring>
+#include <filesystem>
+#include <map>
 #include <random>
+#include <vector>
 
 #include "support/catch.h"
 #include "unit/emulator/fixtures.h"
@@ -13,7 +19,6 @@
 namespace emud {
 namespace {
 
-using test::contains;
 using test::value_of;
 
 // Uses what a C library sets up at its start: relocated data, constructors, thread-local data,
@@ -67,6 +72,8 @@ std::string output_of(const test::ScratchDirectory& directory, const std::string
   return test::contents(output);
 }
 
+constexpr std::size_t first_page = 4096;
+
 Elf64_Ehdr header_of(const std::string& bytes) {
   Elf64_Ehdr header{};
   REQUIRE(bytes.size() >= sizeof header);
@@ -74,29 +81,26 @@ Elf64_Ehdr header_of(const std::string& bytes) {
   return header;
 }
 
-constexpr std::size_t first_page = 4096;
-
 // What the dynamic section of a program says, which begins there in the file.
-std::size_t relative_relocations(const std::string& bytes, std::size_t begin) {
+std::map<std::int64_t, std::uint64_t> dynamic_of(const std::string& bytes, std::size_t begin = 0) {
   const auto read = [&](std::size_t at, auto& value) {
     REQUIRE(begin + at + sizeof value <= bytes.size());
     std::memcpy(&value, bytes.data() + begin + at, sizeof value);
   };
+  std::map<std::int64_t, std::uint64_t> entries;
   Elf64_Ehdr header{};
   read(0, header);
   for (std::size_t i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment{};
     read(header.e_phoff + i * sizeof segment, segment);
     if (segment.p_type != PT_DYNAMIC) continue;
-    for (std::size_t at = segment.p_offset;; at += sizeof(Elf64_Dyn)) {
-      Elf64_Dyn entry{};
-      read(at, entry);
-      if (entry.d_tag == DT_RELACOUNT) return entry.d_un.d_val;
-      REQUIRE(entry.d_tag != DT_NULL);
+    Elf64_Dyn entry{};
+    for (std::size_t at = segment.p_offset; read(at, entry), entry.d_tag != DT_NULL;
+         at += sizeof entry) {
+      entries[entry.d_tag] = entry.d_un.d_val;
     }
   }
-  FAIL("there is no dynamic section");
-  return 0;
+  return entries;
 }
 
 TEST_CASE("a composed program does the same, with no relative relocation left") {
@@ -106,15 +110,43 @@ TEST_CASE("a composed program does the same, with no relative relocation left") 
   REQUIRE(composed);
   const std::string path = write_program(directory, "composed", *composed);
 
-  CHECK(header_of(test::contents(program)).e_type == ET_DYN);
-  CHECK(header_of(*composed).e_type == ET_EXEC);
   const std::string said = output_of(directory, path, "word");
   CHECK(said == "begin\none 8\ntwo three 7 word 2\nend\n42\n");
   CHECK(said == output_of(directory, program, "word"));
-  CHECK(relative_relocations(test::contents(program), 0) > 100);
-  CHECK(relative_relocations(*composed, first_page) == 0);
+
+  CHECK(header_of(test::contents(program)).e_type == ET_DYN);
+  CHECK(header_of(*composed).e_type == ET_EXEC);
+  auto before = dynamic_of(test::contents(program));
+  auto after = dynamic_of(*composed, first_page);
+  REQUIRE(before[DT_RELACOUNT] > 100);
+  CHECK(after[DT_RELACOUNT] == 0);
+  CHECK(before[DT_RELASZ] - after[DT_RELASZ] == before[DT_RELACOUNT] * sizeof(Elf64_Rela));
+  CHECK(after[DT_RELA] - before[DT_RELA] == before[DT_RELASZ] - after[DT_RELASZ]);
+  CHECK(before.size() == after.size());
+
   CHECK(composed == compose_interpreter(test::contents(program)));
   CHECK_FALSE(compose_interpreter(*composed));
+}
+
+// By the file alone: where its functions are, what its build is called, how to unwind.
+TEST_CASE("debuggers find in a composed program what they find in the emulator") {
+  const test::ScratchDirectory directory;
+  const std::string program = compile_program(directory, "-static-pie");
+  const auto composed = compose_interpreter(test::contents(program));
+  REQUIRE(composed);
+  const std::string path = write_program(directory, "composed", *composed);
+  const auto told = [&](const std::string& file, const char* options) {
+    const std::string output = directory / "told";
+    test::shell(fmt::format("readelf -W {} '{}' > '{}' 2>&1", options, file, output));
+    return test::contents(output);
+  };
+  CHECK(test::contains(told(path, "-n"), "Build ID: "));
+  CHECK(told(path, "-n") == told(program, "-n"));
+  for (const char* section : {".eh_frame_hdr ", ".text ", ".rodata "}) {
+    CHECK(test::contains(told(path, "-S"), section));
+    CHECK(test::contains(told(path, "-l"), section));
+  }
+  CHECK_FALSE(test::contains(told(path, "-l -S"), "Warning"));
 }
 
 TEST_CASE("the machine's emulator can be composed") {
@@ -154,48 +186,65 @@ TEST_CASE("a program that is cut off or damaged is read with care") {
   };
   for (int i = 0; i < 100; ++i) {
     const auto composed = compose_interpreter(program.substr(0, below(program.size())));
-    CHECK((!composed || composed->size() < program.size() + first_page));
+    CHECK((!composed || composed->size() <= program.size() + first_page));
   }
   const std::size_t headers = sizeof(Elf64_Ehdr) + 12 * sizeof(Elf64_Phdr);
+  const std::size_t table = dynamic_of(program)[DT_RELA];
   for (int i = 0; i < 1000; ++i) {
     std::string damaged = program;
     for (int n = 0; n < 3; ++n) damaged[below(headers)] = static_cast<char>(below(256));
+    damaged[table + below(1000)] = static_cast<char>(below(256));
     const auto composed = compose_interpreter(damaged);
     CHECK((!composed || composed->size() == program.size() + first_page));
   }
 }
 
-// Installs a static PIE whose code is this and that of a good emulator.
+// Installs a static PIE that does this and then what a good emulator does.
 Manifest install(const test::TestStore& test, std::string_view code) {
-  const std::string program = test::compile(
-      test.directory, "fake",
-      fmt::format("extern char __ehdr_start; {}\n{}", code, test::fake_emulator("9.0.0")),
-      "-static-pie");
+  const std::string program =
+      test::compile(test.directory, "fake",
+                    fmt::format("{}\n{}", code, test::fake_emulator("9.0.0")), "-static-pie");
   return value_of(test.store.install(test::open_file(program).get(), test::aarch64(), program));
 }
 
 TEST_CASE("the store has the composed interpreter beside the emulator") {
   const test::TestStore test;
   const Manifest manifest = install(test, "");
-  const std::string path = test.entry(manifest.digest) + "/interpreter";
+  const std::string path = test.entry(manifest.digest) + "/run/qemu-aarch64";
   REQUIRE_FALSE(manifest.interpreter.empty());
   CHECK(test::digest_of(path).hex() == manifest.interpreter);
   CHECK(test::digest_of(test.entry(manifest.digest) + "/qemu-aarch64").hex() == manifest.digest);
-  CHECK(value_of(test.store.get(manifest.digest)).interpreter() == path);
+  const auto emulator = value_of(test.store.get(manifest.digest));
+  CHECK(emulator.interpreter() == path);
+  CHECK(emulator.directory() == test.entry(manifest.digest));
   CHECK(value_of(test.store.list()) == std::vector{manifest});
 }
 
 TEST_CASE("an interpreter that does not do what the emulator does is left out") {
   const test::TestStore test;
-  const auto at_its_address = "if ((unsigned long)&__ehdr_start == 0x560000000000) ";
+  const std::string when_composed =
+      "extern char __ehdr_start; if ((unsigned long)&__ehdr_start == 0x560000000000) ";
   const auto otherwise = GENERATE(as<std::string>{}, "abort();", "return 1;", "return 0;",
                                   R"(return puts("qemu-aarch64 version 9.0.1") < 0;)");
-  const Manifest manifest = install(test, at_its_address + otherwise);
+  const Manifest manifest = install(test, when_composed + otherwise);
   CHECK(manifest.interpreter.empty());
   CHECK(value_of(test.store.get(manifest.digest)).interpreter() ==
         test.entry(manifest.digest) + "/qemu-aarch64");
-  CHECK_FALSE(
-      contains(output_of(test.directory, "/bin/ls", test.entry(manifest.digest)), "interpreter"));
+  CHECK_FALSE(std::filesystem::exists(test.entry(manifest.digest) + "/run"));
+}
+
+TEST_CASE("an interpreter whose path would be too long is left out") {
+  test::ScratchDirectory directory;
+  Paths paths = test::paths_in(directory.path());
+  paths.state = directory / "this-place-is-so-deep-that-no-more-fits";
+  const Store store{paths};
+  const std::string program =
+      test::compile(directory, "fake", test::fake_emulator("9.0.0"), "-static-pie");
+  const auto manifest =
+      value_of(store.install(test::open_file(program).get(), test::aarch64(), program));
+  CHECK(manifest.interpreter.empty());
+  CHECK(value_of(store.get(manifest.digest)).interpreter() ==
+        paths.store() + "/" + manifest.digest + "/qemu-aarch64");
 }
 
 }  // namespace

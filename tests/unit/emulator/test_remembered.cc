@@ -18,7 +18,7 @@ using test::value_of;
 
 // An emulator that an interpreter was composed from, and one of the two files, which is to change.
 struct RememberedStore {
-  explicit RememberedStore(const std::string& file = interpreter_file)
+  explicit RememberedStore(const std::string& file = "run/qemu-aarch64")
       : binary(test.entry(emulator.manifest().digest) + "/" + file) {}
 
   test::TestStore test;
@@ -77,7 +77,7 @@ TEST_CASE("a remembered emulator holds no file open") {
 }
 
 TEST_CASE("a remembered emulator whose file was changed is looked into anew") {
-  const RememberedStore store{GENERATE(as<std::string>{}, "qemu-aarch64", "interpreter")};
+  const RememberedStore store{GENERATE(as<std::string>{}, "qemu-aarch64", "run/qemu-aarch64")};
   store.change_content();
   CHECK_FALSE(store.remembered.open());
   const auto anew = store.test.store.get(store.emulator.manifest().digest);
@@ -86,7 +86,7 @@ TEST_CASE("a remembered emulator whose file was changed is looked into anew") {
 }
 
 TEST_CASE("a remembered emulator whose file was touched is looked into anew") {
-  const RememberedStore store{GENERATE(as<std::string>{}, "qemu-aarch64", "interpreter")};
+  const RememberedStore store{GENERATE(as<std::string>{}, "qemu-aarch64", "run/qemu-aarch64")};
   SECTION("its times") {
     REQUIRE(::utimensat(AT_FDCWD, store.binary.c_str(), nullptr, 0) == 0);
   }
@@ -103,7 +103,7 @@ TEST_CASE("a remembered emulator whose file was touched is looked into anew") {
 }
 
 TEST_CASE("a remembered emulator whose file was replaced is looked into anew") {
-  const RememberedStore store{GENERATE(as<std::string>{}, "qemu-aarch64", "interpreter")};
+  const RememberedStore store{GENERATE(as<std::string>{}, "qemu-aarch64", "run/qemu-aarch64")};
   const std::string other = store.binary + ".new";
   SECTION("by the same bytes") {
     std::filesystem::copy_file(store.binary, other);

@@ -111,7 +111,7 @@ TEST_CASE("a changed byte is found, also when the file was found good before") {
   REQUIRE(std::filesystem::exists(test.paths.runtime + "/verified/" + manifest.digest));
   REQUIRE(test.store.find(test::aarch64()));
 
-  const std::string file = GENERATE(as<std::string>{}, "/qemu-aarch64", "/interpreter");
+  const std::string file = GENERATE(as<std::string>{}, "/qemu-aarch64", "/run/qemu-aarch64");
   change_byte(test.entry(manifest.digest) + file);
   const auto found = test.store.find(test::aarch64());
   REQUIRE_FALSE(found);
@@ -194,7 +194,8 @@ TEST_CASE("entries that cannot be trusted are left out") {
   const test::TestStore test;
   const Manifest manifest = install_some(test, "9.0.0", "-static-pie");
   const std::string entry = test.entry(manifest.digest);
-  const std::string binary = entry + GENERATE(as<std::string>{}, "/qemu-aarch64", "/interpreter");
+  const std::string binary =
+      entry + GENERATE(as<std::string>{}, "/qemu-aarch64", "/run/qemu-aarch64");
   REQUIRE(test.store.list()->size() == 1);
   const auto is_left_out = [&] {
     return test.store.list()->empty() && !test.store.find(test::aarch64());
@@ -229,15 +230,15 @@ TEST_CASE("entries that cannot be trusted are left out") {
     CHECK(is_left_out());
   }
   SECTION("files that others can write") {
-    const std::string path =
-        entry + GENERATE(as<std::string>{}, "", "/qemu-aarch64", "/interpreter", "/manifest.json");
+    const std::string path = entry + GENERATE(as<std::string>{}, "", "/qemu-aarch64",
+                                              "/run/qemu-aarch64", "/manifest.json");
     REQUIRE(::chmod(path.c_str(), 0777) == 0);
     CHECK(is_left_out());
   }
   SECTION("files of another user") {
     if (::geteuid() != 0) return;
-    const std::string path =
-        entry + GENERATE(as<std::string>{}, "", "/qemu-aarch64", "/interpreter", "/manifest.json");
+    const std::string path = entry + GENERATE(as<std::string>{}, "", "/qemu-aarch64",
+                                              "/run/qemu-aarch64", "/manifest.json");
     REQUIRE(::chown(path.c_str(), 65533, 0) == 0);
     CHECK(is_left_out());
   }
