@@ -9,15 +9,15 @@
 #include <utility>
 
 #include "base/paths.h"
+#include "emulator/boot_notes.h"
 
 namespace emud {
 
-// A directory of small notes, each bound to the state of one file: device, inode, size, mtime and
-// ctime (no program can set the ctime), and to this boot (/proc/sys/kernel/random/boot_id,
-// random(4)). A memory that cannot be read or written is an empty one: it only saves work.
+// Notes (boot_notes.h), each bound to the state of one file: device, inode, size, mtime and ctime
+// (no program can set the ctime).
 class FileMemory {
  public:
-  explicit FileMemory(std::string directory) : directory_(std::move(directory)) {}
+  explicit FileMemory(std::string directory) : notes_(std::move(directory), 4096) {}
 
   // The store's memories in the runtime directory: emulators found good, by digest (the note is the
   // digest), and the machine's emulators that were adopted, by architecture (the same).
@@ -31,10 +31,10 @@ class FileMemory {
   // Keeps a note (one line) about a file in that state, in place of an older one of that name.
   void remember(const std::string& name, const struct stat& status, std::string_view note) const;
 
-  void forget(const std::string& name) const;
+  void forget(const std::string& name) const { notes_.forget(name); }
 
  private:
-  std::string directory_;
+  BootNotes notes_;
 };
 
 // The state of a file, as FileMemory sees it: equal texts, equal states.

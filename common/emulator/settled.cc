@@ -1,13 +1,9 @@
 #include "emulator/settled.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "base/boot.h"
-#include "base/file.h"
-#include "emulator/files.h"
 #include "emulator/fingerprint.h"
 #include "emulator/version.h"
 
@@ -28,14 +24,14 @@ std::string cut_line(std::string_view& text) {
 SettledChoices::SettledChoices(const Paths& paths,
                                const std::vector<const Architecture*>& architectures,
                                const std::string& version)
-    : directory_(paths.runtime + "/settled") {
+    : notes_(paths.runtime + "/settled", size_limit) {
   // What is no version has no place in a file's name.
-  if (boot_id().empty() || (!version.empty() && !is_version(version))) return;
+  if (!version.empty() && !is_version(version)) return;
   const std::string catalog = catalog_state(paths);
   for (const Architecture* architecture : architectures) {
     const std::string installed = installed_state(paths, *architecture);
     memories_.push_back({.name = fmt::format("{}-{}", architecture->name, version),
-                         .heading = fmt::format("{} {} {}\n", boot_id(), catalog, installed)});
+                         .state = fmt::format("{} {}", catalog, installed)});
   }
 }
 
@@ -51,12 +47,9 @@ std::optional<std::vector<SettledChoice>> SettledChoices::recall() const {
 }
 
 std::optional<SettledChoice> SettledChoices::read(const Memory& memory) const {
-  const std::string path = fmt::format("{}/{}", directory_, memory.name);
-  const auto file = open_trusted(AT_FDCWD, path, 0, path);
-  if (!file) return std::nullopt;
-  const auto text = read_all(file->fd.get(), path, size_limit);
-  if (!text || !text->starts_with(memory.heading)) return std::nullopt;
-  std::string_view rest = std::string_view{*text}.substr(memory.heading.size());
+  const auto note = notes_.recall(memory.name, memory.state);
+  if (!note) return std::nullopt;
+  std::string_view rest{*note};
   SettledChoice choice{.digest = cut_line(rest), .notes = {}};
   while (!rest.empty()) choice.notes.push_back(cut_line(rest));
   return choice;
@@ -64,16 +57,12 @@ std::optional<SettledChoice> SettledChoices::read(const Memory& memory) const {
 
 void SettledChoices::remember(std::size_t index, const SettledChoice& choice) const {
   if (index >= memories_.size()) return;
-  const Memory& memory = memories_[index];
-  std::string text = memory.heading + choice.digest + '\n';
+  std::string text = choice.digest + '\n';
   for (const std::string& note : choice.notes) {
     if (note.empty() || note.find('\n') != std::string::npos) return;
     text += note + '\n';
   }
-  if (text.size() > size_limit) return;
-  const auto directory = make_directories(directory_, 0755);
-  if (directory)
-    (void)replace_file(directory->get(), memory.name, text, 0644, Durability::until_reboot);
+  notes_.remember(memories_[index].name, memories_[index].state, text);
 }
 
 }  // namespace emud

@@ -7,6 +7,7 @@
 
 #include "arch/architecture.h"
 #include "base/paths.h"
+#include "emulator/boot_notes.h"
 
 namespace emud {
 
@@ -17,7 +18,7 @@ struct SettledChoice {
 };
 
 // The choices of one request. To read the catalog and what is installed takes longer than to start
-// a program. A memory that cannot be read or written is an empty one: it only saves work.
+// a program. They are notes (boot_notes.h) about the state of the files of fingerprint.h.
 class SettledChoices {
  public:
   // Looks at the files of fingerprint.h: what is remembered will be bound to the state they are in
@@ -34,13 +35,12 @@ class SettledChoices {
 
  private:
   struct Memory {
-    std::string name;     // of the file in the directory
-    std::string heading;  // the line it begins with
+    std::string name, state;  // of the note
   };
 
   [[nodiscard]] std::optional<SettledChoice> read(const Memory& memory) const;
 
-  std::string directory_;         // in paths.runtime
+  BootNotes notes_;               // in paths.runtime
   std::vector<Memory> memories_;  // of the architectures; none where none can be kept
 };
 
