@@ -146,13 +146,13 @@ bool starts_with_headers(const ProgramHeaders& headers, std::uint64_t end) {
 bool leave_out(Image& image, std::map<std::int64_t, Tag>& tags, std::uint64_t done) {
   tags[DT_RELA].entry.d_un.d_ptr += done * sizeof(Elf64_Rela);
   tags[DT_RELASZ].entry.d_un.d_val -= done * sizeof(Elf64_Rela);
-  if (!image.write(tags[DT_RELA].at, tags[DT_RELA].entry) ||
-      !image.write(tags[DT_RELASZ].at, tags[DT_RELASZ].entry)) {
-    return false;
+  if (const auto count = tags.find(DT_RELACOUNT); count != tags.end())
+    count->second.entry.d_un.d_val = 0;
+  for (const std::int64_t changed : {DT_RELA, DT_RELASZ, DT_RELACOUNT}) {
+    const auto tag = tags.find(changed);
+    if (tag != tags.end() && !image.write(tag->second.at, tag->second.entry)) return false;
   }
-  if (!tags.contains(DT_RELACOUNT)) return true;
-  tags[DT_RELACOUNT].entry.d_un.d_val = 0;
-  return image.write(tags[DT_RELACOUNT].at, tags[DT_RELACOUNT].entry);
+  return true;
 }
 
 // Debuggers and profilers go by sections. They can do without.

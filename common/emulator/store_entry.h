@@ -58,11 +58,11 @@ struct StoreEntry {
 // the memory.
 [[nodiscard]] Result<> verify_entry(const StoreEntry& entry, const FileMemory& memory);
 
-// The memory of both files of that entry goes.
-void forget_entry(const std::string& digest, const FileMemory& memory);
-
 // The same, always reading the bytes.
 [[nodiscard]] Result<> hash_entry(const StoreEntry& entry);
+
+// The memory of both files of that entry goes.
+void forget_entry(const std::string& digest, const FileMemory& memory);
 
 // "qemu-<arch>", the name of the binary.
 [[nodiscard]] std::string binary_name(std::string_view architecture);

@@ -40,6 +40,14 @@ Result<UniqueFd> store_binary(int binary, std::string_view source, int directory
   return open_at(directory, name, O_RDONLY | O_NOFOLLOW);
 }
 
+// A new file with these bytes. shown: its name, for errors.
+Result<> store_text(std::string_view bytes, int directory, const std::string& name, mode_t mode,
+                    const std::string& shown) {
+  EMUD_ASSIGN(const UniqueFd file, create_file(directory, name));
+  EMUD_TRY(write_all(file.get(), shown, bytes));
+  return finish_file(file, shown, mode);
+}
+
 // Composes the interpreter of an emulator into a directory of its own. Opens it for reading;
 // nothing where none can be composed.
 Result<std::optional<UniqueFd>> compose(const UniqueFd& emulator, int directory,
@@ -53,12 +61,8 @@ Result<std::optional<UniqueFd>> compose(const UniqueFd& emulator, int directory,
               open_at(directory, interpreter_directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (::fchmod(folder.get(), 0755) != 0)
     return fail_errno("set the mode of", interpreter_directory);
-  {
-    const std::string shown = fmt::format("{}/{}", interpreter_directory, name);
-    EMUD_ASSIGN(const UniqueFd file, create_file(folder.get(), name));
-    EMUD_TRY(write_all(file.get(), shown, *composed));
-    EMUD_TRY(finish_file(file, shown, 0555));
-  }
+  EMUD_TRY(store_text(*composed, folder.get(), name, 0555,
+                      fmt::format("{}/{}", interpreter_directory, name)));
   if (::fsync(folder.get()) != 0) return fail_errno("write to disk", interpreter_directory);
   return open_at(folder.get(), name, O_RDONLY | O_NOFOLLOW);
 }
@@ -76,12 +80,6 @@ Result<std::string> store_interpreter(const UniqueFd& emulator, const Architectu
   if (version && *version == manifest.version) return digest.hex();
   EMUD_TRY(remove_tree(directory, interpreter_directory));
   return std::string{};
-}
-
-Result<> store_manifest(const Manifest& manifest, int directory) {
-  EMUD_ASSIGN(const UniqueFd file, create_file(directory, manifest_file));
-  EMUD_TRY(write_all(file.get(), manifest_file, format_manifest(manifest)));
-  return finish_file(file, manifest_file, 0444);
 }
 
 Result<> check_digest(const Digest& digest, std::string_view expected, std::string_view source) {
@@ -152,7 +150,8 @@ Result<Manifest> install_into(const StoreDirectory& store, int binary,
     EMUD_ASSIGN(manifest.interpreter,
                 store_interpreter(stored, architecture, manifest, temporary.fd()));
   }
-  EMUD_TRY(store_manifest(manifest, temporary.fd()));
+  EMUD_TRY(
+      store_text(format_manifest(manifest), temporary.fd(), manifest_file, 0444, manifest_file));
   return publish(temporary, store, std::move(manifest));
 }
 

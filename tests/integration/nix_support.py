@@ -60,6 +60,19 @@ class Gate:
             os.close(self.descriptor)
 
 
+class OfOneUser:
+    """What is checked of a Nix whose /nix is the caller's own, with or without emud. Beside a NixTestCase that has check(user, options)."""
+
+    owner = ALICE
+
+    def test_through_emud(self):
+        self.start_emud()
+        self.check(ALICE)
+
+    def test_rootless(self):
+        self.check(ALICE, ("--rootless",))
+
+
 class NixTestCase(TestCase):
     """Each test has an empty /nix of its own, which belongs to `owner` (root: with build users), and /etc/nix/nix.conf."""
 

@@ -125,15 +125,8 @@ class MultiUser(BuildsTestCase):
                 shutil.rmtree(large / "nix-1")
 
 
-class SingleUser(BuildsTestCase):
-    owner = ALICE
-
-    def test_through_emud(self):
-        self.start_emud()
-        self.check(ALICE)
-
-    def test_rootless(self):
-        self.check(ALICE, ("--rootless",))
+class SingleUser(OfOneUser, BuildsTestCase):
+    """Nix builds by itself there, as the caller."""
 
 
 if __name__ == "__main__":

@@ -177,16 +177,7 @@ class MultiUser(Leftovers):
         self.assertEqual(seen.stdout, f"{os.environ['TMPDIR']}\n")
 
 
-class SingleUser(Leftovers):
-    owner = ALICE
-
-    def test_through_emud(self):
-        self.start_emud()
-        self.check(ALICE)
-
-    def test_rootless(self):
-        self.check(ALICE, ("--rootless",))
-
+class SingleUser(OfOneUser, Leftovers):
     def test_emuctl_and_keeper(self):
         self.check_both(ALICE)
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -103,20 +104,27 @@ std::map<std::int64_t, std::uint64_t> dynamic_of(const std::string& bytes, std::
   return entries;
 }
 
+// A static PIE, and what is composed from it.
+struct ComposedProgram {
+  test::ScratchDirectory directory;
+  std::string program = compile_program(directory, "-static-pie");
+  std::string original = test::contents(program);
+  std::optional<std::string> composed = compose_interpreter(original);
+  std::string path = write_program(directory, "composed", composed.value_or(""));
+};
+
 TEST_CASE("a composed program does the same, with no relative relocation left") {
-  const test::ScratchDirectory directory;
-  const std::string program = compile_program(directory, "-static-pie");
-  const auto composed = compose_interpreter(test::contents(program));
+  const ComposedProgram with;
+  const auto& [directory, program, original, composed, path] = with;
   REQUIRE(composed);
-  const std::string path = write_program(directory, "composed", *composed);
 
   const std::string said = output_of(directory, path, "word");
   CHECK(said == "begin\none 8\ntwo three 7 word 2\nend\n42\n");
   CHECK(said == output_of(directory, program, "word"));
 
-  CHECK(header_of(test::contents(program)).e_type == ET_DYN);
+  CHECK(header_of(original).e_type == ET_DYN);
   CHECK(header_of(*composed).e_type == ET_EXEC);
-  auto before = dynamic_of(test::contents(program));
+  auto before = dynamic_of(original);
   auto after = dynamic_of(*composed, first_page);
   REQUIRE(before[DT_RELACOUNT] > 100);
   CHECK(after[DT_RELACOUNT] == 0);
@@ -124,17 +132,15 @@ TEST_CASE("a composed program does the same, with no relative relocation left") 
   CHECK(after[DT_RELA] - before[DT_RELA] == before[DT_RELASZ] - after[DT_RELASZ]);
   CHECK(before.size() == after.size());
 
-  CHECK(composed == compose_interpreter(test::contents(program)));
+  CHECK(composed == compose_interpreter(original));
   CHECK_FALSE(compose_interpreter(*composed));
 }
 
 // By the file alone: where its functions are, what its build is called, how to unwind.
 TEST_CASE("debuggers find in a composed program what they find in the emulator") {
-  const test::ScratchDirectory directory;
-  const std::string program = compile_program(directory, "-static-pie");
-  const auto composed = compose_interpreter(test::contents(program));
+  const ComposedProgram with;
+  const auto& [directory, program, original, composed, path] = with;
   REQUIRE(composed);
-  const std::string path = write_program(directory, "composed", *composed);
   const auto told = [&](const std::string& file, const char* options) {
     const std::string output = directory / "told";
     test::shell(fmt::format("readelf -W {} '{}' > '{}' 2>&1", options, file, output));
